@@ -1,0 +1,1 @@
+//! The stopwatch: load, latency and density measured in ratios.

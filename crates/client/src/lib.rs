@@ -1,0 +1,1 @@
+//! The guest: a small blocking client for the command line and the tests.

@@ -1,0 +1,1 @@
+//! The dials: every parameter declared once.

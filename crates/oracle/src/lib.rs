@@ -1,0 +1,1 @@
+//! The history checker: order, gaps, invention, loss, duplicates.

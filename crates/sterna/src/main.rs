@@ -1,0 +1,3 @@
+//! The one binary: serve, pub, sub, replay, config, bench.
+
+fn main() {}

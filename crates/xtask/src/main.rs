@@ -1,0 +1,3 @@
+//! The caretaker: ci, tidy, docs.
+
+fn main() {}
