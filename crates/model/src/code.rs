@@ -170,8 +170,6 @@ codes! {
     4200 MemoryFull "memory_full" ws 4200 http 503 mqtt 0x97;
     /// The server has as many connections as it may; retry after a pause or connect to another member.
     4201 TooManyConnections "too_many_connections" ws 4201 http 503 mqtt 0x9F;
-    /// Too many requests of this connection are unanswered; wait for results before sending more.
-    4202 TooManyInFlight "too_many_in_flight" ws 4202 http 429 mqtt 0x93;
     /// The client did not read fast enough for its subscriptions; reconnect and resume, or subscribe with conflation.
     4300 SlowConsumer "slow_consumer" ws 4300 http 503 mqtt 0x97;
     /// This member goes away; reconnect after the announced time and resume.

@@ -35,3 +35,9 @@ pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 
 const _: () = assert!(TOKEN_BYTES_MAX + 2 * SUBJECT_BYTES_MAX + CLOSURE_BYTES_MAX < FRAME_OVERHEAD_BYTES_MAX);
 const _: () = assert!(TOKEN_BYTES_MAX < HTTP_HEAD_BYTES_MAX, "a token fits into an Authorization header");
+/// Bytes of the messages of one page of a catch-up.
+pub const RECOVERY_PAGE_BYTES_MAX: usize = 64 * 1024;
+/// Pages and subscribes of one session that may be on their way at once.
+pub const FETCHES_IN_FLIGHT_MAX: u8 = 4;
+/// Bytes of the messages in one answer to a read.
+pub const READ_BYTES_MAX: usize = 1024 * 1024;

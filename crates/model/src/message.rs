@@ -142,16 +142,18 @@ pub struct Record {
 }
 
 impl Record {
-    /// Bytes of memory that keeping this record costs: the record, its allocations, their overhead.
+    /// Bytes of memory that keeping a record of this message costs: the record, its allocations, their overhead.
+    #[must_use]
+    pub fn message_cost_bytes(message: &Message) -> usize {
+        let content = allocation_bytes(message.content.len()) + allocation_bytes(message.closure.len());
+        let reply_to = message.reply_to.as_ref().map_or(0, |s| allocation_bytes(s.as_str().len() + 16));
+        allocation_bytes(size_of::<Self>() + 16) + content + reply_to + size_of::<Arc<Self>>()
+    }
+
+    /// Bytes of memory that keeping this record costs.
     #[must_use]
     pub fn cost_bytes(&self) -> usize {
-        let message = &self.message;
-        let reply_to = message.reply_to.as_ref().map_or(0, |s| allocation_bytes(s.as_str().len() + 16));
-        allocation_bytes(size_of::<Self>() + 16)
-            + allocation_bytes(message.content.len())
-            + allocation_bytes(message.closure.len())
-            + reply_to
-            + size_of::<Arc<Self>>()
+        Self::message_cost_bytes(&self.message)
     }
 }
 

@@ -1,0 +1,169 @@
+//! One subject's state, and the table of all subjects.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use sterna_model::{Qos, Record, Seq, ShardId, Subject, SubjectId};
+
+use super::ShardSet;
+
+/// What the member knows of one subject.
+#[derive(Debug)]
+pub(super) struct SubjectState {
+    pub(super) name: Subject,
+    /// Seq of the last guaranteed message.
+    pub(super) last: Seq,
+    /// Guaranteed messages with contiguous seqs ending at `last`, or empty.
+    pub(super) history: VecDeque<Arc<Record>>,
+    /// Last retained message.
+    pub(super) snapshot: Option<Arc<Record>>,
+    /// Subscriptions per shard; none while there are none at all.
+    interest: Option<Box<[u32]>>,
+    /// Second at which the schedule looks at this subject again; 0 when it is not scheduled.
+    pub(super) wakeup_s: u64,
+    /// When the subject was last used, seconds; decides when an empty one is forgotten.
+    pub(super) used_s: u64,
+}
+
+impl SubjectState {
+    fn new(name: Subject, last: Seq) -> Self {
+        Self {
+            name,
+            last,
+            history: VecDeque::new(),
+            snapshot: None,
+            interest: None,
+            wakeup_s: 0,
+            used_s: 0,
+        }
+    }
+
+    /// First seq still in history, or the one after the last if the history is empty.
+    pub(super) fn first_available(&self) -> Seq {
+        self.history.front().map_or(self.last.next(), |record| record.position.seq)
+    }
+
+    /// History from `seq` on; `seq` must not lie before the first available one.
+    pub(super) fn history_from(&self, seq: Seq) -> impl Iterator<Item = &Arc<Record>> {
+        let skip = seq.0.saturating_sub(self.first_available().0);
+        self.history.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
+    }
+
+    /// Whether the snapshot is one of the messages in history (so its bytes are counted there).
+    pub(super) fn snapshot_is_in_history(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| {
+            snapshot.message.qos == Qos::Guaranteed && snapshot.position.seq >= self.first_available()
+        })
+    }
+
+    /// Takes the oldest message out of history; returns the bytes that are no longer used.
+    pub(super) fn pop_history(&mut self) -> usize {
+        let record = self.history.pop_front().expect("the caller saw a message");
+        let kept_as_snapshot = self.snapshot.as_ref().is_some_and(|snapshot| Arc::ptr_eq(snapshot, &record));
+        if kept_as_snapshot { 0 } else { record.cost_bytes() }
+    }
+
+    /// Replaces the snapshot; returns the bytes that are no longer used.
+    pub(super) fn set_snapshot(&mut self, snapshot: Option<Arc<Record>>) -> usize {
+        let counted_in_history = self.snapshot_is_in_history();
+        let before = std::mem::replace(&mut self.snapshot, snapshot);
+        before.filter(|_| !counted_in_history).map_or(0, |record| record.cost_bytes())
+    }
+
+    pub(super) fn add_interest(&mut self, shard: ShardId, shards: u16) {
+        let counts = self.interest.get_or_insert_with(|| vec![0; usize::from(shards)].into());
+        counts[usize::from(shard.0)] += 1;
+    }
+
+    /// Ends one subscription of the shard.
+    pub(super) fn remove_interest(&mut self, shard: ShardId) {
+        let counts = self.interest.as_mut().expect("a release follows a subscription");
+        let count = &mut counts[usize::from(shard.0)];
+        *count = count.checked_sub(1).expect("a release follows a subscription");
+        if counts.iter().all(|count| *count == 0) {
+            self.interest = None;
+        }
+    }
+
+    pub(super) fn has_interest(&self) -> bool {
+        self.interest.is_some()
+    }
+
+    /// Shards with at least one subscription.
+    pub(super) fn interested(&self) -> ShardSet {
+        let mut set = ShardSet::default();
+        for (shard, count) in (0..).map(ShardId).zip(self.interest.iter().flatten()) {
+            if *count > 0 {
+                set.insert(shard);
+            }
+        }
+        set
+    }
+
+    /// Whether nothing but the name and the last seq is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.history.is_empty() && self.snapshot.is_none() && !self.has_interest()
+    }
+
+    /// Bytes of the state itself, without records.
+    pub(super) fn overhead_bytes(&self) -> usize {
+        // State, name with its reference counts, entry of the hash table at its usual load, a small ring.
+        size_of::<Option<Self>>() + 16 + self.name.as_str().len() + 16 + 48
+    }
+}
+
+/// All subjects of a member, by number and by name.
+#[derive(Debug)]
+pub(super) struct SubjectTable {
+    states: Vec<Option<SubjectState>>,
+    free: Vec<SubjectId>,
+    names: HashMap<Subject, SubjectId, FixedState>,
+}
+
+impl SubjectTable {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { states: Vec::new(), free: Vec::new(), names: HashMap::with_hasher(FixedState::with_seed(seed)) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<SubjectId> {
+        self.names.get(name).copied()
+    }
+
+    /// Adds a subject that is not in the table.
+    pub(super) fn insert(&mut self, name: Subject, last: Seq) -> SubjectId {
+        let state = SubjectState::new(name.clone(), last);
+        let id = if let Some(id) = self.free.pop() {
+            self.states[id.0 as usize] = Some(state);
+            id
+        } else {
+            let id = SubjectId(u32::try_from(self.states.len()).expect("memory ends before the numbers do"));
+            self.states.push(Some(state));
+            id
+        };
+        let before = self.names.insert(name, id);
+        assert!(before.is_none(), "a subject has one number");
+        id
+    }
+
+    /// Removes a subject; its number may be given to another one.
+    pub(super) fn remove(&mut self, id: SubjectId) -> SubjectState {
+        let state = self.states[id.0 as usize].take().expect("only known subjects are removed");
+        self.names.remove(&state.name);
+        self.free.push(id);
+        state
+    }
+
+    pub(super) fn get(&self, id: SubjectId) -> Option<&SubjectState> {
+        self.states.get(id.0 as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: SubjectId) -> Option<&mut SubjectState> {
+        self.states.get_mut(id.0 as usize)?.as_mut()
+    }
+}

@@ -1,0 +1,138 @@
+//! Subscribing, catching up page by page, unsubscribing, reading once: what the core answers to each.
+
+use sterna_model::limit::RECOVERY_PAGE_BYTES_MAX;
+use sterna_model::{Code, ConnectionId, Kind, Recovery, Seq, ShardId, Start, Subject, SubjectId};
+
+use super::recover::{self, Origin};
+use super::{Core, Effect, Page, Reading, SubscribeEvent};
+
+/// Where a catch-up goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Next seq to send.
+    pub(super) next: Seq,
+    /// Last seq before the cut: messages after it are updates.
+    pub(super) cut: Seq,
+    /// Kind of the messages up to the cut.
+    pub(super) kind: Kind,
+}
+
+impl Core {
+    pub(super) fn handle_subscribe(&mut self, now_ms: u64, event: SubscribeEvent, effects: &mut Vec<Effect>) {
+        let SubscribeEvent { from, id, name, start, conflation_ms } = event;
+        let known = self.subjects.find(name.as_str()).is_some();
+        if !known && !self.budget.fits(name.as_str().len() + 512, 0) {
+            effects.push(Effect::SubscribeRefused { to: from, id, name, code: Code::MemoryFull });
+            return;
+        }
+        let floor = if known { Seq(0) } else { self.floor };
+        let subject = self.subject_id(&name);
+        let epoch = self.epoch;
+        let shards = self.limits.shards;
+        let state = self.subjects.get_mut(subject).expect("just looked up");
+        state.used_s = now_ms / 1000;
+        state.add_interest(from.shard, shards);
+        let name = state.name.clone();
+        let (cut, origin) = recover::judge(state, epoch, floor, start);
+        let page = recover::first_page(state, origin, RECOVERY_PAGE_BYTES_MAX);
+        self.count_recovery(cut.recovery);
+        effects.push(Effect::Subscribed { to: from, id, conflation_ms, subject, name, cut, page });
+    }
+
+    pub(super) fn handle_continue(
+        &mut self,
+        to: ConnectionId,
+        subject: SubjectId,
+        cursor: Cursor,
+        effects: &mut Vec<Effect>,
+    ) {
+        // A subject with a subscription is never forgotten; one that is unknown was released meanwhile.
+        let Some(state) = self.subjects.get(subject) else { return };
+        let page = if cursor.next < state.first_available() {
+            self.counters.recoveries_overrun += 1;
+            None
+        } else {
+            Some(recover::next_page(state, cursor, RECOVERY_PAGE_BYTES_MAX))
+        };
+        effects.push(Effect::Caught { to, subject, cursor, page });
+    }
+
+    pub(super) fn handle_unsubscribe(
+        &mut self,
+        to: ConnectionId,
+        id: Option<u64>,
+        name: Subject,
+        effects: &mut Vec<Effect>,
+    ) {
+        let subject = self.subjects.find(name.as_str());
+        effects.push(Effect::Unsubscribed { to, id, name, subject });
+    }
+
+    pub(super) fn handle_release(&mut self, now_ms: u64, shard: ShardId, subjects: &[SubjectId]) {
+        for subject in subjects {
+            let state = self.subjects.get_mut(*subject).expect("a subject with a subscription is kept");
+            state.remove_interest(shard);
+            state.used_s = now_ms / 1000;
+            if state.is_empty() {
+                self.schedule_subject(*subject);
+            }
+        }
+    }
+
+    pub(super) fn handle_read(
+        &mut self,
+        to: ConnectionId,
+        name: &Subject,
+        reading: Reading,
+        effects: &mut Vec<Effect>,
+    ) {
+        let start = match reading {
+            Reading::Snapshot => Start::default(),
+            Reading::History(count) => Start { history: count, resume: None },
+            Reading::After(position) => Start { history: 0, resume: Some(position) },
+        };
+        let found = self.subjects.find(name.as_str()).and_then(|id| self.subjects.get(id));
+        let (cut, page) = match found {
+            Some(state) => {
+                let (cut, origin) = recover::judge(state, self.epoch, Seq(0), start);
+                (cut, recover::read(state, origin))
+            }
+            None => (recover::judge_unknown(self.epoch, self.floor, start), Page::default()),
+        };
+        if matches!(reading, Reading::After(_)) {
+            self.count_recovery(cut.recovery);
+        }
+        let mut messages = page.messages;
+        if matches!(reading, Reading::History(1..)) {
+            messages.retain(|(kind, _)| *kind == Kind::Historical);
+        }
+        effects.push(Effect::Answer { to, name: name.clone(), cut, messages });
+    }
+
+    /// The number of a subject, known or new.
+    pub(super) fn subject_id(&mut self, name: &Subject) -> SubjectId {
+        if let Some(id) = self.subjects.find(name.as_str()) {
+            return id;
+        }
+        let id = self.subjects.insert(name.clone(), self.floor);
+        let state = self.subjects.get(id).expect("just inserted");
+        self.budget.add(state.overhead_bytes());
+        id
+    }
+
+    fn count_recovery(&mut self, recovery: Recovery) {
+        match recovery {
+            Recovery::Fresh => {}
+            Recovery::Complete => self.counters.recoveries_complete += 1,
+            Recovery::Gap => self.counters.recoveries_gap += 1,
+            Recovery::Reset => self.counters.recoveries_reset += 1,
+        }
+    }
+}
+
+/// What a fresh subscription's cursor starts with.
+impl Cursor {
+    pub(super) fn of(origin: Origin, next: Seq) -> Self {
+        Self { next, cut: origin.cut, kind: origin.kind }
+    }
+}

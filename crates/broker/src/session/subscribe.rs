@@ -1,0 +1,252 @@
+//! Subscribing and unsubscribing: the client's request, and what the core makes of it.
+
+use std::sync::Arc;
+
+use sterna_model::{Code, ConnectionId, Kind, Qos, Record, Reply, Seq, Subject, SubjectId, SubscribeItem};
+
+use super::fetch::{CatchUp, Joining, Wish};
+use super::{Output, Rules, Session, Subscription};
+use crate::core::{Cursor, Cut, Event, Page};
+use crate::shard::{Audiences, Sessions, Subscriber};
+
+/// Messages for the client, in order.
+pub type Messages = Vec<(Kind, Arc<Record>)>;
+
+impl Session {
+    pub(super) fn handle_subscribe(
+        &mut self,
+        rules: &Rules,
+        id: Option<u64>,
+        items: Vec<SubscribeItem>,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.is_connected() {
+            out.push(Output::Reply(Reply::error(id, Code::ConnectRequired)));
+            return;
+        }
+        for item in items {
+            match self.judge_subscribe(rules, &item.subject) {
+                Ok(name) => {
+                    let SubscribeItem { start, conflation_ms, .. } = item;
+                    self.wish(Wish::Subscribe { id, name, start, conflation_ms });
+                    self.fetch.as_mut().expect("just wished").subscribing += 1;
+                }
+                Err(code) => out.push(refused(id, code, item.subject)),
+            }
+        }
+    }
+
+    fn judge_subscribe(&self, rules: &Rules, subject: &str) -> Result<Subject, Code> {
+        let identity = self.identity.as_ref().ok_or(Code::ConnectRequired)?;
+        let name = Subject::parse(subject).map_err(|_| Code::SubjectInvalid)?;
+        if !identity.permissions.may_subscribe(&name) {
+            return Err(Code::SubscribeDenied);
+        }
+        let pending = self.fetch.as_ref().map_or(0, |fetch| fetch.subscribing + fetch.catching_up.len());
+        if self.subscriptions.len() + pending >= rules.subscriptions_max {
+            return Err(Code::TooManySubscriptions);
+        }
+        Ok(name)
+    }
+
+    pub(super) fn handle_unsubscribe(
+        &mut self,
+        id: Option<u64>,
+        subjects: Vec<Box<str>>,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.is_connected() {
+            out.push(Output::Reply(Reply::error(id, Code::ConnectRequired)));
+            return;
+        }
+        for subject in subjects {
+            match Subject::parse(&subject) {
+                // In line with the subscribes before it, so that the last request wins.
+                Ok(name) => self.wish(Wish::Unsubscribe { id, name }),
+                Err(_) => out.push(refused(id, Code::SubjectInvalid, subject)),
+            }
+        }
+    }
+
+    /// The core has refused a subscription.
+    pub fn on_subscribe_refused(&mut self, id: Option<u64>, name: &Subject, code: Code, out: &mut Vec<Output>) {
+        self.fetched().subscribing -= 1;
+        self.drop_idle_fetch();
+        out.push(refused(id, code, name.as_str().into()));
+    }
+
+    /// The core has begun a subscription. Returns the first messages, to be sent after the replies.
+    pub fn on_subscribed(
+        &mut self,
+        me: ConnectionId,
+        begun: Begun,
+        audiences: &mut Audiences,
+        sessions: &mut impl Sessions,
+        out: &mut Vec<Output>,
+    ) -> Messages {
+        let Begun { id, conflation_ms, subject, name, cut, page } = begun;
+        self.fetched().subscribing -= 1;
+        // Subscribing again begins again: the session leaves the audience before it joins anew.
+        let again = self.end_subscription(subject, audiences, sessions);
+        if again {
+            out.push(Output::Core(Event::Release { shard: me.shard, subjects: vec![subject] }));
+        }
+        out.push(Output::Reply(Reply::Subscribed {
+            id,
+            subject: name.as_str().into(),
+            recovery: cut.recovery,
+            position: cut.position,
+            missed: cut.missed,
+        }));
+        let joining = Joining { subject, name, conflation_ms };
+        self.take_page(me, joining, cut.position.seq, page, audiences)
+    }
+
+    /// The core has answered with a further page. Returns its messages.
+    pub fn on_caught(
+        &mut self,
+        me: ConnectionId,
+        (subject, cursor): (SubjectId, Cursor),
+        page: Option<Page>,
+        audiences: &mut Audiences,
+        out: &mut Vec<Output>,
+    ) -> Messages {
+        let fetch = self.fetched();
+        let Some(at) = fetch.catching_up.iter().position(|c| c.joining.subject == subject && c.cursor == cursor) else {
+            // Unsubscribed, or begun anew, meanwhile.
+            self.drop_idle_fetch();
+            return Messages::new();
+        };
+        let joining = fetch.catching_up.swap_remove(at).joining;
+        if let Some(page) = page {
+            let last = page.messages.iter().rev().find(|(_, record)| record.message.qos == Qos::Guaranteed);
+            let last = last.map_or(Seq(0), |(_, record)| record.position.seq);
+            return self.take_page(me, joining, last, page, audiences);
+        }
+        out.push(Output::Core(Event::Release { shard: me.shard, subjects: vec![subject] }));
+        out.push(Output::Close(Code::SlowConsumer));
+        Messages::new()
+    }
+
+    fn take_page(
+        &mut self,
+        me: ConnectionId,
+        joining: Joining,
+        last: Seq,
+        page: Page,
+        audiences: &mut Audiences,
+    ) -> Messages {
+        if let Some(cursor) = page.next {
+            self.wish(Wish::Continue { subject: joining.subject, cursor });
+            let catching_up = &mut self.fetch.as_mut().expect("just wished").catching_up;
+            catching_up.push(CatchUp { joining, cursor });
+        } else {
+            let Joining { subject, name, conflation_ms } = joining;
+            let subscriber = Subscriber { connection: me.index, conflation_ms };
+            let place = audiences.join(subject, &name, last, subscriber);
+            self.subscriptions.insert(Subscription { subject, place });
+            self.drop_idle_fetch();
+        }
+        page.messages
+    }
+
+    /// An unsubscribe has reached its place in the order. Returns the subject if a subscription ended.
+    pub fn on_unsubscribed(
+        &mut self,
+        me: ConnectionId,
+        ended: Ended,
+        audiences: &mut Audiences,
+        sessions: &mut impl Sessions,
+        out: &mut Vec<Output>,
+    ) -> Option<SubjectId> {
+        self.fetched();
+        let Ended { id, name, subject } = ended;
+        let subject = subject.filter(|subject| self.end_subscription(*subject, audiences, sessions));
+        self.drop_idle_fetch();
+        match subject {
+            Some(subject) => {
+                out.push(Output::Core(Event::Release { shard: me.shard, subjects: vec![subject] }));
+                out.push(Output::Reply(Reply::Unsubscribed { id, subject: name.as_str().into() }));
+            }
+            None => out.push(refused(id, Code::NotSubscribed, name.as_str().into())),
+        }
+        subject
+    }
+
+    /// Ends a subscription that a renewed token no longer allows.
+    pub fn deny_subject(&mut self, name: &Subject, out: &mut Vec<Output>) {
+        self.wish(Wish::Unsubscribe { id: None, name: name.clone() });
+        out.push(refused(None, Code::SubscribeDenied, name.as_str().into()));
+    }
+
+    fn end_subscription(
+        &mut self,
+        subject: SubjectId,
+        audiences: &mut Audiences,
+        sessions: &mut impl Sessions,
+    ) -> bool {
+        if let Some(subscription) = self.subscriptions.remove(subject) {
+            audiences.leave(subject, subscription.place, sessions);
+            return true;
+        }
+        let Some(fetch) = &mut self.fetch else { return false };
+        let before = fetch.catching_up.len();
+        fetch.catching_up.retain(|catch_up| catch_up.joining.subject != subject);
+        // Its next page, if still to be asked for, is no longer wanted.
+        fetch.waiting.retain(|wish| !matches!(wish, Wish::Continue { subject: s, .. } if *s == subject));
+        fetch.catching_up.len() < before
+    }
+
+    /// The connection is gone: leaves all audiences, and releases what the core holds for the session.
+    pub fn close(
+        self,
+        me: ConnectionId,
+        audiences: &mut Audiences,
+        sessions: &mut impl Sessions,
+        out: &mut Vec<Output>,
+    ) -> Vec<SubjectId> {
+        let mut subjects: Vec<SubjectId> = Vec::with_capacity(self.subscriptions.len());
+        for Subscription { subject, place } in self.subscriptions.iter() {
+            audiences.leave(subject, place, sessions);
+            subjects.push(subject);
+        }
+        let fetch = self.fetch.into_iter();
+        subjects.extend(fetch.flat_map(|fetch| fetch.catching_up).map(|catch_up| catch_up.joining.subject));
+        if !subjects.is_empty() {
+            out.push(Output::Core(Event::Release { shard: me.shard, subjects: subjects.clone() }));
+        }
+        subjects
+    }
+}
+
+/// A subscription that the core has begun: the fields of `Effect::Subscribed`.
+#[derive(Debug)]
+pub struct Begun {
+    /// From the request.
+    pub id: Option<u64>,
+    /// From the request.
+    pub conflation_ms: u32,
+    /// Number of the subject.
+    pub subject: SubjectId,
+    /// Its name.
+    pub name: Subject,
+    /// What is promised about the past.
+    pub cut: Cut,
+    /// First messages.
+    pub page: Page,
+}
+
+/// An unsubscribe that has reached its place in the order: the fields of `Effect::Unsubscribed`.
+#[derive(Debug)]
+pub struct Ended {
+    /// From the request.
+    pub id: Option<u64>,
+    /// What.
+    pub name: Subject,
+    /// Its number, if known.
+    pub subject: Option<SubjectId>,
+}
+
+fn refused(id: Option<u64>, code: Code, subject: Box<str>) -> Output {
+    Output::Reply(Reply::Error { id, code, subject: Some(subject), detail: None })
+}

@@ -1,0 +1,152 @@
+//! Conflation: at most the newest message of a subject per interval, for each subscription that asked for it.
+
+use std::collections::BTreeMap;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use sterna_model::SubjectId;
+
+/// A conflated subscription: place of the connection, and the subject.
+type Key = (u32, SubjectId);
+
+/// What became of an offered item.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Offer<T> {
+    /// Send it now.
+    Now(T),
+    /// It waits for the end of the interval (and replaced what waited before).
+    Held,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    interval_ms: u32,
+    /// Before this time nothing is sent.
+    next_at_ms: u64,
+    waiting: Option<T>,
+}
+
+/// The conflated subscriptions of a shard. `T` is what waits: one item per subscription at most.
+#[derive(Debug)]
+pub struct Conflation<T> {
+    slots: HashMap<Key, Slot<T>, FixedState>,
+    due: BTreeMap<u64, Vec<Key>>,
+}
+
+impl<T> Conflation<T> {
+    /// No subscriptions. `seed` randomises the table.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { slots: HashMap::with_hasher(FixedState::with_seed(seed)), due: BTreeMap::new() }
+    }
+
+    /// Offers the newest item of a subscription. `can_send` is false while the connection's queue is full:
+    /// then the item waits as well.
+    pub fn offer(
+        &mut self,
+        now_ms: u64,
+        connection: u32,
+        subject: SubjectId,
+        interval_ms: u32,
+        can_send: bool,
+        item: T,
+    ) -> Offer<T> {
+        let slot = self.slots.entry((connection, subject)).or_insert(Slot {
+            interval_ms,
+            next_at_ms: 0,
+            waiting: None,
+        });
+        slot.interval_ms = interval_ms;
+        if can_send && slot.waiting.is_none() && slot.next_at_ms <= now_ms {
+            slot.next_at_ms = now_ms + u64::from(interval_ms);
+            return Offer::Now(item);
+        }
+        if slot.waiting.replace(item).is_none() {
+            slot.next_at_ms = slot.next_at_ms.max(now_ms + u64::from(!can_send) * u64::from(interval_ms));
+            self.due.entry(slot.next_at_ms).or_default().push((connection, subject));
+        }
+        Offer::Held
+    }
+
+    /// Forgets a subscription and what waits for it.
+    pub fn forget(&mut self, connection: u32, subject: SubjectId) {
+        self.slots.remove(&(connection, subject));
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<u64> {
+        self.due.first_key_value().map(|(at_ms, _)| *at_ms)
+    }
+
+    /// Takes out one item that is due; `can_send` says whether the connection's queue has room (if not, the
+    /// item waits another interval).
+    pub fn pop_due(&mut self, now_ms: u64, can_send: impl Fn(u32) -> bool) -> Option<(u32, SubjectId, T)> {
+        loop {
+            let mut first = self.due.first_entry().filter(|entry| *entry.key() <= now_ms)?;
+            let at_ms = *first.key();
+            let Some(key) = first.get_mut().pop() else {
+                first.remove();
+                continue;
+            };
+            // A slot that was forgotten (and perhaps begun anew) has another due time or nothing waiting.
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            if slot.next_at_ms != at_ms || slot.waiting.is_none() {
+                continue;
+            }
+            slot.next_at_ms = now_ms + u64::from(slot.interval_ms.max(1));
+            if can_send(key.0) {
+                let item = slot.waiting.take().expect("checked above");
+                return Some((key.0, key.1, item));
+            }
+            self.due.entry(slot.next_at_ms).or_default().push(key);
+        }
+    }
+
+    /// Bytes accounted for the table (not for what waits).
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.slots.allocation_size() + self.due.len() * 64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: SubjectId = SubjectId(7);
+
+    #[test]
+    fn only_the_newest_of_an_interval_is_sent() {
+        let mut conflation = Conflation::new(1);
+        assert_eq!(conflation.offer(1000, 1, S, 100, true, "a"), Offer::Now("a"));
+        assert_eq!(conflation.offer(1010, 1, S, 100, true, "b"), Offer::Held);
+        assert_eq!(conflation.offer(1020, 1, S, 100, true, "c"), Offer::Held);
+        assert_eq!(conflation.next_due_ms(), Some(1100));
+        assert_eq!(conflation.pop_due(1099, |_| true), None);
+        assert_eq!(conflation.pop_due(1100, |_| true), Some((1, S, "c")));
+        assert_eq!(conflation.pop_due(1100, |_| true), None);
+        assert_eq!(conflation.offer(1150, 1, S, 100, true, "d"), Offer::Held);
+        assert_eq!(conflation.pop_due(1200, |_| true), Some((1, S, "d")));
+        assert_eq!(conflation.offer(1500, 1, S, 100, true, "e"), Offer::Now("e"));
+    }
+
+    #[test]
+    fn a_full_queue_makes_the_newest_wait() {
+        let mut conflation = Conflation::new(1);
+        assert_eq!(conflation.offer(1000, 1, S, 100, false, "a"), Offer::Held);
+        assert_eq!(conflation.pop_due(1100, |_| false), None);
+        assert_eq!(conflation.offer(1110, 1, S, 100, true, "b"), Offer::Held, "order: a waits, so b replaces it");
+        assert_eq!(conflation.pop_due(1200, |_| true), Some((1, S, "b")));
+    }
+
+    #[test]
+    fn a_forgotten_subscription_sends_nothing() {
+        let mut conflation = Conflation::new(1);
+        conflation.offer(1000, 1, S, 100, true, "a");
+        conflation.offer(1001, 1, S, 100, true, "b");
+        conflation.forget(1, S);
+        assert_eq!(conflation.pop_due(2000, |_| true), None);
+        assert_eq!(conflation.next_due_ms(), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! The list of generated documents; writing them, and telling whether they are fresh.
+
+use std::fs;
+use std::path::Path;
+
+use super::{adr, codes};
+use crate::Result;
+
+/// A generated document.
+struct Page {
+    /// From the root of the project.
+    path: &'static str,
+    text: String,
+}
+
+/// A further document (metrics, say) is a further line here.
+fn pages(root: &Path) -> Result<Vec<Page>> {
+    Ok(vec![
+        Page { path: "docs/adr/README.md", text: adr::index(&root.join("docs/adr"))? },
+        Page { path: "docs/reference/codes.md", text: codes::reference() },
+    ])
+}
+
+/// Writes every document that is not fresh.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub(crate) fn write(root: &Path) -> Result {
+    for page in stale(root)? {
+        let path = root.join(page.path);
+        fs::create_dir_all(path.parent().expect("every page lies in a folder"))?;
+        fs::write(path, page.text)?;
+        println!("wrote {}", page.path);
+    }
+    Ok(())
+}
+
+/// Compares every document with what would be written.
+///
+/// # Errors
+/// A document is not fresh, or cannot be read.
+pub(crate) fn check(root: &Path) -> Result {
+    let paths: Vec<&str> = stale(root)?.iter().map(|page| page.path).collect();
+    if paths.is_empty() { Ok(()) } else { Err(format!("not fresh: {}", paths.join(", ")).into()) }
+}
+
+fn stale(root: &Path) -> Result<Vec<Page>> {
+    let is_fresh =
+        |page: &Page| fs::read(root.join(page.path)).is_ok_and(|text| text == page.text.as_bytes());
+    Ok(pages(root)?.into_iter().filter(|page| !is_fresh(page)).collect())
+}
