@@ -23,7 +23,7 @@ pub enum AddressError {
         place: usize,
     },
     /// Not an address: a host name, a port, a typing error.
-    #[error("'{entry}' is not an IPv4 or IPv6 address; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, no name and no port")]
+    #[error("'{entry}' is not an IPv4 or IPv6 address; write 192.0.2.1 or 192.0.2.0/24, no name and no port")]
     NotAnAddress {
         /// The entry.
         entry: Box<str>,
@@ -39,8 +39,8 @@ pub enum AddressError {
 }
 
 impl AddressList {
-    /// Parses addresses and networks (CIDR), comma separated. Bits of a network's address beyond its prefix do
-    /// not matter.
+    /// Parses addresses and networks (CIDR), comma separated. Bits of a network's address beyond its prefix
+    /// do not matter.
     ///
     /// # Errors
     /// Names the first entry that is not an address or network.
@@ -65,7 +65,8 @@ impl Network {
         let (address, prefix) = entry.split_once('/').map_or((entry, None), |(a, p)| (a, Some(p)));
         let base: IpAddr = address.parse().map_err(|_| AddressError::NotAnAddress { entry: entry.into() })?;
         let bits_max = if base.is_ipv4() { 32 } else { 128 };
-        let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
+        let number =
+            |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
         let prefix_bits = match prefix {
             None => bits_max,
             Some(digits) => number(digits)

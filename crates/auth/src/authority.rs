@@ -90,7 +90,7 @@ impl TokenDigest {
     fn new(token: &Secret) -> Result<Self, KeyError> {
         match token.expose().len() {
             0 => Err(KeyError::TokenEmpty),
-            1..=TOKEN_BYTES_MAX => Ok(Self(digest(&SHA256, token.expose().as_bytes()))),
+            1..=TOKEN_BYTES_MAX => Ok(Self(digest(&SHA256, token.expose()))),
             _ => Err(KeyError::TokenTooLong),
         }
     }

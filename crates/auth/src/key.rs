@@ -24,7 +24,7 @@ pub struct KeyConfig {
 /// Key material, by the kind of signature.
 #[derive(Clone, Debug)]
 pub enum KeyMaterial {
-    /// A shared secret in base64; 32, 48, 64 bytes choose HS256, HS384, HS512.
+    /// A shared secret, the bytes themselves; 32, 48, 64 bytes choose HS256, HS384, HS512.
     Hmac(Secret),
     /// An RSA public key in PEM; 2048, 3072, 4096 bits choose RS256, RS384, RS512.
     Rsa(Secret),
@@ -63,9 +63,6 @@ pub enum KeyError {
 /// What is wrong with a key and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
-    /// The secret is not base64.
-    #[error("the secret is not base64; encode it (openssl rand -base64 32 makes a new one)")]
-    NotBase64,
     /// A private key does not belong on a server that only verifies.
     #[error("this is a private key; give its public key only (openssl pkey -in FILE -pubout)")]
     PrivateKey,
@@ -73,7 +70,9 @@ pub enum KeyProblem {
     #[error("not an RSA public key in PEM, which begins with -----BEGIN PUBLIC KEY-----")]
     NotRsaPublicKey,
     /// No elliptic curve public key in PEM, or of another curve.
-    #[error("not a public key of the curve P-256 or P-384 in PEM, which begins with -----BEGIN PUBLIC KEY-----")]
+    #[error(
+        "not a public key of the curve P-256 or P-384 in PEM, which begins with -----BEGIN PUBLIC KEY-----"
+    )]
     NotEcPublicKey,
     /// An RSA key outside of what is safe and fast.
     #[error("an RSA key of {bits} bits; it must have 2048 to 8192")]
@@ -123,22 +122,16 @@ const P256: Choices = Choices(&[(Algorithm::ES256, 256)]);
 const P384: Choices = Choices(&[(Algorithm::ES384, 384)]);
 
 impl Choices {
-    /// The algorithm that was named, or else that of the key's size.
-    fn pick(self, named: Option<&str>, size: usize) -> Result<Algorithm, KeyProblem> {
-        let Some(name) = named else {
-            let choice = self.0.iter().find(|(_, chooses)| *chooses == size);
-            return choice
-                .map(|(algorithm, _)| *algorithm)
-                .ok_or(KeyProblem::SizeChoosesNone { size, choices: self });
+    /// The algorithm that was named, or else that of the key's size; and the size that goes with it.
+    fn pick(self, named: Option<&str>, size: usize) -> Result<(Algorithm, usize), KeyProblem> {
+        let suits = |(algorithm, chosen_by): &&(Algorithm, usize)| match named {
+            Some(name) => format!("{algorithm:?}") == name,
+            None => *chosen_by == size,
         };
-        let choice = self.0.iter().find(|(algorithm, _)| name.parse().is_ok_and(|a: Algorithm| a == *algorithm));
-        choice
-            .map(|(algorithm, _)| *algorithm)
-            .ok_or_else(|| KeyProblem::AlgorithmUnsuitable { algorithm: name.into(), choices: self })
-    }
-
-    fn size_of(self, algorithm: Algorithm) -> usize {
-        self.0.iter().find(|(choice, _)| *choice == algorithm).map_or(0, |(_, size)| *size)
+        self.0.iter().find(suits).copied().ok_or_else(|| match named {
+            Some(name) => KeyProblem::AlgorithmUnsuitable { algorithm: name.into(), choices: self },
+            None => KeyProblem::SizeChoosesNone { size, choices: self },
+        })
     }
 }
 
@@ -170,32 +163,30 @@ impl VerifyingKey {
         .map_err(|problem| KeyError::Key { name: config.name.clone(), problem })
     }
 
-    fn hmac(secret: &str, named: Option<&str>) -> Result<Self, KeyProblem> {
-        let key = DecodingKey::from_base64_secret(secret.trim()).map_err(|_| KeyProblem::NotBase64)?;
-        let bytes = key_bytes(&key).len();
-        let algorithm = HMAC.pick(named, bytes)?;
-        let wanted = HMAC.size_of(algorithm);
+    fn hmac(secret: &[u8], named: Option<&str>) -> Result<Self, KeyProblem> {
+        let bytes = secret.len();
+        let (algorithm, wanted) = HMAC.pick(named, bytes)?;
         if bytes < wanted {
             let algorithm = format!("{algorithm:?}").into();
             return Err(KeyProblem::SecretTooShort { bytes, algorithm, wanted });
         }
-        Ok(Self { algorithm, key })
+        Ok(Self { algorithm, key: DecodingKey::from_secret(secret) })
     }
 
-    fn rsa(pem: &str, named: Option<&str>) -> Result<Self, KeyProblem> {
+    fn rsa(pem: &[u8], named: Option<&str>) -> Result<Self, KeyProblem> {
         refuse_private_key(pem)?;
-        let key = DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| KeyProblem::NotRsaPublicKey)?;
+        let key = DecodingKey::from_rsa_pem(pem).map_err(|_| KeyProblem::NotRsaPublicKey)?;
         let public = PublicKey::from_der(key_bytes(&key)).map_err(|_| KeyProblem::NotRsaPublicKey)?;
         let bits = public.modulus_len() * 8;
         if !(2048..=8192).contains(&bits) {
             return Err(KeyProblem::RsaSize { bits });
         }
-        Ok(Self { algorithm: RSA.pick(named, bits)?, key })
+        Ok(Self { algorithm: RSA.pick(named, bits)?.0, key })
     }
 
-    fn ec(pem: &str, named: Option<&str>) -> Result<Self, KeyProblem> {
+    fn ec(pem: &[u8], named: Option<&str>) -> Result<Self, KeyProblem> {
         refuse_private_key(pem)?;
-        let key = DecodingKey::from_ec_pem(pem.as_bytes()).map_err(|_| KeyProblem::NotEcPublicKey)?;
+        let key = DecodingKey::from_ec_pem(pem).map_err(|_| KeyProblem::NotEcPublicKey)?;
         let point = key_bytes(&key);
         // The PEM reader does not look at the curve, and points of other curves can be of the same length.
         let (choices, bits) = if ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).is_ok() {
@@ -205,14 +196,18 @@ impl VerifyingKey {
         } else {
             return Err(KeyProblem::NotEcPublicKey);
         };
-        Ok(Self { algorithm: choices.pick(named, bits)?, key })
+        Ok(Self { algorithm: choices.pick(named, bits)?.0, key })
     }
 }
 
-fn refuse_private_key(pem: &str) -> Result<(), KeyProblem> {
-    if pem.contains("PRIVATE KEY-----") { Err(KeyProblem::PrivateKey) } else { Ok(()) }
+fn refuse_private_key(pem: &[u8]) -> Result<(), KeyProblem> {
+    if String::from_utf8_lossy(pem).contains("PRIVATE KEY-----") {
+        Err(KeyProblem::PrivateKey)
+    } else {
+        Ok(())
+    }
 }
 
 fn key_bytes(key: &DecodingKey) -> &[u8] {
-    key.try_get_as_bytes().expect("keys made of a secret or a PEM file hold bytes")
+    key.try_get_as_bytes().expect("keys made of a PEM file hold bytes")
 }

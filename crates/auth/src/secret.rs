@@ -1,18 +1,18 @@
-//! Texts that must not reach a log.
+//! Bytes that must not reach a log.
 
 use std::fmt;
 
 /// A token, a shared secret, or a file that may hold a private key. Debug shows none of it.
 #[derive(Clone)]
-pub struct Secret(Box<str>);
+pub struct Secret(Box<[u8]>);
 
 impl Secret {
-    /// Wraps the text.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
+    /// Wraps a copy of the text or bytes.
+    pub fn new(bytes: impl AsRef<[u8]>) -> Self {
+        Self(bytes.as_ref().into())
     }
 
-    pub(crate) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }
 }

@@ -143,12 +143,17 @@ mod tests {
         assert_eq!(shown("[::1]:8800").as_deref(), Some("[::1]:8800"));
         assert_eq!(shown("push.example.com").as_deref(), Some("push.example.com:80"));
         assert_eq!(shown("[2001:db8::1]").as_deref(), Some("[2001:db8::1]:80"));
-        assert_eq!(shown("pod-0.hs.ns.svc.cluster.local:8801").as_deref(), Some("pod-0.hs.ns.svc.cluster.local:8801"));
+        assert_eq!(
+            shown("pod-0.hs.ns.svc.cluster.local:8801").as_deref(),
+            Some("pod-0.hs.ns.svc.cluster.local:8801")
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", ":", "8800", "a:", "a:70000", "a:+8", "::1:8800", "[::1", "[::1]x", "300.1.1.1:80", "a b:1"] {
+        for text in
+            ["", ":", "8800", "a:", "a:70000", "a:+8", "::1:8800", "[::1", "[::1]x", "300.1.1.1:80", "a b:1"]
+        {
             assert_eq!(shown(text), None, "{text}");
         }
         assert_eq!(Address::parse("host", None), None);

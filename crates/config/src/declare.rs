@@ -4,11 +4,12 @@
 ///
 /// ```text
 /// /// One line of help.
-/// "Name" | "alias" => field: Type = kind, "default", Restart or Hangup [, Later];
+/// "Name" | "alias" => field: Type
+///     = kind, "default", Restart or Hangup [, Later];
 /// ```
 ///
-/// and makes of them one struct per section (the help is the field's documentation), `Values` with all sections,
-/// `Values::read`, and `declared`, the list that lookup, reference page and default file are made from.
+/// and makes of them one struct per section (the help is the field's documentation), `Values` with all
+/// sections, `Values::read`, and `declared`, the list behind lookup, reference page and default file.
 macro_rules! configuration {
     (@standing) => { Standing::Used };
     (@standing $standing:ident) => { Standing::$standing };
@@ -17,8 +18,8 @@ macro_rules! configuration {
         $visible:vis $section:ident: $Group:ident, $title:literal {
             $(
                 $(#[doc = $help:literal])+
-                $name:literal $(| $alias:literal)* => $field:ident: $type:ty = $kind:expr, $default:literal,
-                    $reload:ident $(, $standing:ident)?;
+                $name:literal $(| $alias:literal)* => $field:ident: $type:ty
+                    = $kind:expr, $default:expr, $reload:ident $(, $standing:ident)?;
             )*
         }
     )*) => {

@@ -1,8 +1,8 @@
-//! The dials: every parameter declared once (`declarations.rs`), and everything that follows from the declaration.
+//! The dials: every parameter declared once (`declarations.rs`), and everything that follows from it.
 //!
 //! [`load`] turns [`Sources`] into a [`Loaded`] configuration or into the list of everything that is wrong;
-//! [`print`], [`reference_markdown`] and [`default_file`] speak from the same declarations. Nothing here touches the
-//! outside except [`read_file`], which the program passes in.
+//! [`print()`], [`reference_markdown`] and [`default_file`] speak from the same declarations. Nothing here
+//! touches the outside: files and variables come in with the sources.
 //!
 //! ```
 //! let sources = sterna_config::Sources {
@@ -18,7 +18,6 @@ mod config;
 mod declarations;
 mod declare;
 mod error;
-mod files;
 mod kinds;
 mod load;
 mod parameter;
@@ -34,7 +33,6 @@ pub use address::{Address, Host, Network};
 pub use config::{Batching, Config, Credentials, Endpoint, Entitlement, Jwt, JwtKey, Monitor, Tls};
 pub use declarations::{Cache, Cluster, Connections, Extensions, Http, Kafka, Limits, Listen, Log, Process};
 pub use error::ConfigError;
-pub use files::read_file;
 pub use load::{Effective, Loaded, Note, load};
 pub use parameter::{Parameter, Reload, Standing, parameters};
 pub use print::print;

@@ -34,8 +34,8 @@ pub(crate) fn read_lines(path: &str, text: &str) -> Entries {
     entries
 }
 
-/// Reads `-DName=value` options between blanks. Stray backslashes, as multi-line values of YAML or of a shell leave
-/// them, are skipped. Other options of a Java machine become entries without a value.
+/// Reads `-DName=value` options between blanks. Stray backslashes, as multi-line values of YAML or of a shell
+/// leave them, are skipped. Other options of a Java machine become entries without a value.
 pub(crate) fn read_options(variable: &'static str, text: &str) -> Entries {
     let words = text.split_whitespace().map(|word| word.trim_matches('\\')).filter(|word| !word.is_empty());
     words
@@ -66,6 +66,8 @@ fn read_assignment(text: &str, origin: Origin, expected: &'static str) -> Result
         Some((name, value)) if !name.trim().is_empty() => {
             Ok(Entry { name: name.trim().to_owned(), value: value.trim().to_owned(), origin })
         }
+        // `-Dcom.sun.management.jmxremote` and its like have no value.
+        None if is_java_option(text) => Ok(Entry { name: text.to_owned(), value: String::new(), origin }),
         // Only the first word is shown: what follows a forgotten `=` may be a secret.
         _ => {
             let found = shorten(text.split_whitespace().next().unwrap_or_default());
@@ -95,10 +97,11 @@ mod tests {
 
     #[test]
     fn lines_have_comments_blanks_and_continuations() {
-        let text = "\u{feff}# comment \\\n\n  Memory = 512 MB\r\nClusterMembers=a:1, \\\n   b:1,\\\n\tc:1\n #x\nLast=1\\";
+        let text =
+            "\u{feff}# comment \\\n\n  Memory = 512 MB\r\nMembers=a:1, \\\n   b:1,\\\n\tc:1\n #x\nLast=1\\";
         assert_eq!(
             pairs(read_lines("f", text)),
-            owned(&[("Memory", "512 MB"), ("ClusterMembers", "a:1, b:1,c:1"), ("Last", "1")])
+            owned(&[("Memory", "512 MB"), ("Members", "a:1, b:1,c:1"), ("Last", "1")])
         );
     }
 
@@ -139,10 +142,11 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_option_is_an_error() {
-        let entries = read_options("V", "-DMemory=512 MB -XX:+UseG1GC -DName");
+        let entries = read_options("V", "-DMemory=512 MB -XX:+UseG1GC -DName -Djava.awt.headless");
         assert!(entries[0].is_ok());
         assert!(entries[1].as_ref().unwrap_err().to_string().contains("without blanks"));
         assert!(is_java_option(&entries[2].as_ref().unwrap().name));
         assert!(entries[3].is_err());
+        assert!(is_java_option(&entries[4].as_ref().unwrap().name));
     }
 }

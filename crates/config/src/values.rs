@@ -80,6 +80,21 @@ pub(crate) enum JwtSignature {
 }
 
 impl JwtAlgorithm {
+    /// Name in a token's header.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+        }
+    }
+
     pub(crate) fn signature(self) -> JwtSignature {
         match self {
             Self::Hs256 | Self::Hs384 | Self::Hs512 => JwtSignature::Hmac,

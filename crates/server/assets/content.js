@@ -10,7 +10,7 @@ const STREAM_NAMES = { deflate: 'deflate-raw' };
 
 /**
  * @param {string} text base64, with or without white space
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  * @throws {Error} for a person, when the text is not base64
  */
 export function bytesOfBase64(text) {
@@ -23,7 +23,7 @@ export function bytesOfBase64(text) {
   return Uint8Array.from(binary, (char) => char.charCodeAt(0));
 }
 
-/** @param {Uint8Array} bytes */
+/** @param {Uint8Array<ArrayBuffer>} bytes */
 export function base64OfBytes(bytes) {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
@@ -34,7 +34,7 @@ export function base64OfBytes(bytes) {
 export const bytesOfText = (text) => new TextEncoder().encode(text);
 
 /**
- * @param {Uint8Array} bytes
+ * @param {Uint8Array<ArrayBuffer>} bytes
  * @returns {string | undefined} undefined when the bytes are not UTF-8
  */
 export function textOfBytes(bytes) {
@@ -54,7 +54,7 @@ export function bytesOf(message) {
 }
 
 /**
- * Size of a message's content in bytes; for text the characters, which is near enough for a bound.
+ * Size of a message's content in bytes without decoding it; for text its characters, near enough for a row.
  * @param {{content: string, encoding?: string}} message
  */
 export function sizeOf(message) {
@@ -64,7 +64,7 @@ export function sizeOf(message) {
 
 /**
  * Lines of offset, bytes and characters.
- * @param {Uint8Array} bytes
+ * @param {Uint8Array<ArrayBuffer>} bytes
  */
 export function hexOfBytes(bytes) {
   const lines = [];
@@ -93,7 +93,7 @@ export function prettyJson(text) {
 }
 
 /**
- * @param {Uint8Array} bytes
+ * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {string} algorithm the protocol's name
  */
 export async function compress(bytes, algorithm) {
@@ -102,7 +102,7 @@ export async function compress(bytes, algorithm) {
 }
 
 /**
- * @param {Uint8Array} bytes
+ * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {string} algorithm the protocol's name
  * @throws {Error} for a person, when this browser cannot or the bytes are not that
  */
@@ -127,7 +127,7 @@ export async function decompress(bytes, algorithm) {
 async function readAll(stream, bytes_max) {
   const chunks = [];
   let length = 0;
-  for (const reader = stream.getReader(); ; ) {
+  for (const reader = stream.getReader(); ;) {
     const { done, value } = await reader.read();
     if (done) break;
     chunks.push(value);

@@ -18,6 +18,12 @@ export const IN_FLIGHT_MAX = 256;
 /** Characters of one subscribe request; far below any server's limit for a frame. */
 const SUBSCRIBE_CHARS_MAX = 8_192;
 
+/** What to do when the server closed without an error that says it. */
+const ADVICE = {
+  rejected: 'The same would fail again; correct it, then connect.',
+  lost: 'The server ended the connection without a reason, or cannot be reached at this address.',
+};
+
 /**
  * @typedef {object} Message as the server delivers it; absent fields have their defaults
  * @property {string} subject
@@ -38,7 +44,7 @@ const SUBSCRIBE_CHARS_MAX = 8_192;
 /**
  * @typedef {object} Refusal
  * @property {number} [code]
- * @property {string} name
+ * @property {string} [name]
  * @property {string} [class]
  * @property {string} [subject]
  * @property {string} [detail]
@@ -231,8 +237,9 @@ export class Client {
     const stood_ms = this.#connected_at > 0 ? performance.now() - this.#connected_at : 0;
     this.#reset();
     const closed = classOf(code);
-    const said = this.#last_error?.code === code || this.#last_error?.name === why ? this.#last_error : undefined;
-    const reason = said ?? { code, name: why || 'connection_lost', class: closed };
+    const error = this.#last_error;
+    const said = error?.code === code || error?.name === why ? error : undefined;
+    const reason = said ?? { code, name: why || 'connection_lost', class: closed, advice: ADVICE[closed] };
     if (closed === 'rejected') {
       this.#refuse(reason);
       return;
@@ -387,7 +394,10 @@ export class Client {
     try {
       frame = JSON.parse(text);
     } catch {
-      this.#handlers.error({ name: 'not_sterna', advice: 'The server does not speak the native protocol; check the address.' });
+      this.#handlers.error({
+        name: 'not_sterna',
+        advice: 'The server does not speak the native protocol; check the address.',
+      });
       return undefined;
     }
     switch (frame.op) {
@@ -459,6 +469,8 @@ export class Client {
       this.#onPublished({ ...frame, status: 'FAILED' });
     } else if (this.state.name === 'connecting' && frame.class === 'rejected') {
       this.#refuse(frame);
+    } else if (frame.id === undefined && frame.subject !== undefined) {
+      this.#refuseSubscribe(frame.subject, frame); // The server ended it: a renewed token no longer allows it.
     }
   }
 

@@ -1,1 +1,20 @@
-//! The body: threads, sockets, timers.
+//! The body of a member: threads, sockets, timers, signals. It obeys the rules' effects and decides nothing.
+
+mod acceptor;
+mod clock;
+mod core_thread;
+mod delivery;
+mod lifecycle;
+mod listen;
+mod mailbox;
+mod metrics;
+mod pages;
+mod process;
+mod reload;
+mod settings;
+mod shard;
+mod status;
+mod trace;
+
+pub use lifecycle::{ServeError, serve};
+pub use reload::SettingsError;

@@ -169,7 +169,7 @@ impl ConsumeResult {
         !self.has_messages
     }
 
-    /// Bytes of the answer so far.
+    /// Bytes of memory held for the answer so far.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.body.capacity()

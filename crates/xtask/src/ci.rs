@@ -22,8 +22,11 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "fmt",
         about: "the code is formatted",
-        remedy: "run `cargo fmt --all`",
-        run: |root| run_program(&mut cargo(root, &["fmt", "--all", "--check"])),
+        remedy: "run `cargo fmt --all`, in fuzz/ as well",
+        run: |root| {
+            run_program(&mut cargo(root, &["fmt", "--all", "--check"]))?;
+            run_program(&mut cargo(root, &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+        },
     },
     Step {
         name: "tidy",
@@ -75,7 +78,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "e2e",
-        about: "the suites in e2e/ judge the release binary from outside",
+        about: "the suites in tests/ judge the release binary from outside",
         remedy: "run `cargo xtask build`, then the named script alone; it says what it needs",
         run: e2e::run,
     },

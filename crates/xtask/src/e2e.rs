@@ -6,14 +6,14 @@ use std::process::Command;
 use crate::Result;
 use crate::program::{run as run_program, target_directory};
 
-/// Runs `run` of every folder of `e2e/`, in the order of their names, with the path of the release binary in
+/// Runs `run` of every folder of `tests/`, in the order of their names, with the path of the release binary in
 /// `STERNA_BINARY`. A suite that lacks a tool fails and says which: what is skipped silently is not tested.
 ///
 /// # Errors
 /// The first suite that failed.
 pub(crate) fn run(root: &Path) -> Result {
     let binary = target_directory(root)?.join("release/sterna");
-    let suites = suites(&root.join("e2e"))?;
+    let suites = suites(&root.join("tests"))?;
     for suite in &suites {
         println!("--- {}", suite.display());
         let mut command = Command::new(suite);

@@ -110,6 +110,12 @@ impl Session {
         self.identity.is_some()
     }
 
+    /// Whether the session stands and may subscribe to the subject.
+    #[must_use]
+    pub fn may_subscribe(&self, name: &sterna_model::Subject) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.permissions.may_subscribe(name))
+    }
+
     /// The subscriptions in force.
     #[must_use]
     pub fn subscriptions(&self) -> &Subscriptions {

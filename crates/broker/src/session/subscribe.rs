@@ -197,14 +197,9 @@ impl Session {
         fetch.catching_up.len() < before
     }
 
-    /// The connection is gone: leaves all audiences, and releases what the core holds for the session.
-    pub fn close(
-        self,
-        me: ConnectionId,
-        audiences: &mut Audiences,
-        sessions: &mut impl Sessions,
-        out: &mut Vec<Output>,
-    ) -> Vec<SubjectId> {
+    /// The client is gone: leaves all audiences. Returns the subjects that the core must be told to release,
+    /// one per subscription.
+    pub fn close(self, audiences: &mut Audiences, sessions: &mut impl Sessions) -> Vec<SubjectId> {
         let mut subjects: Vec<SubjectId> = Vec::with_capacity(self.subscriptions.len());
         for Subscription { subject, place } in self.subscriptions.iter() {
             audiences.leave(subject, place, sessions);
@@ -212,9 +207,6 @@ impl Session {
         }
         let fetch = self.fetch.into_iter();
         subjects.extend(fetch.flat_map(|fetch| fetch.catching_up).map(|catch_up| catch_up.joining.subject));
-        if !subjects.is_empty() {
-            out.push(Output::Core(Event::Release { shard: me.shard, subjects: subjects.clone() }));
-        }
         subjects
     }
 }

@@ -6,7 +6,7 @@ use httparse::Status;
 use sterna_model::Code;
 use sterna_model::limit::{HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_MAX};
 
-use super::head::content_length;
+use super::head::{content_length, find_end};
 use super::headers::write_line;
 use super::{Headers, Violation, percent};
 
@@ -66,19 +66,18 @@ impl RequestHead<'_> {
 /// It is not a response head, or a too large one.
 pub fn decode_head(received: &[u8]) -> Result<Option<(ResponseHead, usize)>, Violation> {
     let window = &received[..received.len().min(HTTP_HEAD_BYTES_MAX)];
+    let Some(length) = find_end(window, 0)? else { return Ok(None) };
     let mut lines = [httparse::EMPTY_HEADER; HTTP_HEADERS_MAX];
     let mut parsed = httparse::Response::new(&mut lines);
-    match parsed.parse(window) {
-        Ok(Status::Complete(length)) => {
+    match parsed.parse(&window[..length]) {
+        Ok(Status::Complete(end)) if end == length => {
             let status = parsed.code.expect("a complete head has a status");
-            let headers = Headers::of_head(&window[..length]);
-            Ok(Some((ResponseHead { status, headers }, length)))
+            Ok(Some((ResponseHead { status, headers: Headers::of_head(&window[..length]) }, length)))
         }
-        Ok(Status::Partial) if window.len() < HTTP_HEAD_BYTES_MAX => Ok(None),
-        Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            Err(Violation::new(Code::HeadTooLarge, "the response head is too large"))
+        Err(httparse::Error::TooManyHeaders) => {
+            Err(Violation::new(Code::HeadTooLarge, "the response head has too many header lines"))
         }
-        Err(_) => Err(Violation::protocol("the response head is not well formed")),
+        _ => Err(Violation::protocol("the response head is not well formed")),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn find_end(bytes: &[u8], scanned: usize) -> Result<Option<usize>, Vi
         }
     }
     if bytes.len() >= HTTP_HEAD_BYTES_MAX {
-        return Err(Violation::new(Code::HeadTooLarge, "the request head is too long"));
+        return Err(Violation::new(Code::HeadTooLarge, "the head is too long"));
     }
     Ok(None)
 }

@@ -4,13 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
 use sterna_model::Code;
 use sterna_model::limit::SUBJECTS_PER_REQUEST_MAX;
 
 use super::subscribe::Item;
+use super::value::{self, Value};
 
 /// Largest number that every JSON implementation keeps exactly: 2^53 - 1 (RFC 8259, section 6).
 pub(super) const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -33,7 +31,7 @@ macro_rules! fields {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            fn from_name(name: &str) -> Option<Self> {
+            pub(super) fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($name => Some(Self::$variant),)*
                     _ => None,
@@ -104,11 +102,12 @@ impl Fault {
 }
 
 /// A client's own word, cut to a length that is fit to repeat.
-fn shown(name: &str) -> Box<str> {
+pub(super) fn shown(name: &str) -> Box<str> {
     name.chars().take(NAME_SHOWN_CHARS_MAX).collect::<String>().into()
 }
 
 /// The fields of one object. Whether they fit together is the operation's business.
+#[derive(Default)]
 pub(super) struct Fields<'a> {
     values: [Value<'a>; Field::ALL.len()],
     /// First name that no operation knows.
@@ -116,14 +115,18 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes the frame `text` apart.
-    pub(super) fn read(text: &'a str) -> Result<Self, Fault> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let fields = json.deserialize_map(FieldsVisitor { nested: Place::Frame });
-        fields.and_then(|fields| json.end().map(|()| fields)).map_err(|error| Fault::malformed(&error))
+    /// Takes the frame `text` apart, into fields that are empty.
+    pub(super) fn read(&mut self, text: &'a str) -> Result<(), Fault> {
+        value::read_object(text, self).map_err(|error| Fault::malformed(&error))
     }
 
-    fn put(&mut self, field: Field, value: Value<'a>) {
+    /// Notes a name that no operation knows.
+    pub(super) fn put_unknown(&mut self, name: Box<str>) {
+        self.unknown.get_or_insert(name);
+    }
+
+    /// Notes the value of a field; a second one makes the field unusable.
+    pub(super) fn put(&mut self, field: Field, value: Value<'a>) {
         let slot = &mut self.values[field as usize];
         *slot = if matches!(slot, Value::Absent) { value } else { Value::Other("the field more than once") };
     }
@@ -223,166 +226,4 @@ impl<'a> Fields<'a> {
     pub(super) fn id(&self) -> Result<Option<u64>, Fault> {
         self.number(Field::Id, NUMBER_MAX)
     }
-}
-
-/// What stands in a field. Texts borrow from the frame unless they had escapes in them.
-#[derive(Default)]
-pub(super) enum Value<'a> {
-    #[default]
-    Absent,
-    Flag(bool),
-    Number(u64),
-    Text(Cow<'a, str>),
-    /// Items read so far, at most one more than is allowed; or what is wrong with one of them.
-    List(Result<Vec<Item<'a>>, Fault>),
-    Object(Box<Fields<'a>>),
-    /// What no field expects, in words.
-    Other(&'static str),
-}
-
-/// For error texts; never shows a text, which may be a secret.
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent => f.write_str("nothing"),
-            Self::Flag(flag) => write!(f, "{flag}"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Text(text) => write!(f, "a text of {} bytes", text.len()),
-            Self::List(Ok(items)) if items.len() > SUBJECTS_PER_REQUEST_MAX => f.write_str("a longer list"),
-            Self::List(Ok(items)) if items.is_empty() => f.write_str("an empty list"),
-            Self::List(_) => f.write_str("a list"),
-            Self::Object(_) => f.write_str("an object"),
-            Self::Other(what) => f.write_str(what),
-        }
-    }
-}
-
-/// Where a value stands, and so what may be nested in it: a frame's field may hold a list, an element of
-/// the list may be an object, a field of that object holds neither. Anything deeper is skipped unread.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Frame,
-    Element,
-    Item,
-}
-
-struct FieldsVisitor {
-    nested: Place,
-}
-
-impl<'a> Visitor<'a> for FieldsVisitor {
-    type Value = Fields<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields { values: Default::default(), unknown: None };
-        while let Some(Key(key)) = map.next_key()? {
-            match key {
-                Ok(field) => fields.put(field, map.next_value_seed(self.nested)?),
-                Err(name) => {
-                    fields.unknown.get_or_insert(name);
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(fields)
-    }
-}
-
-/// A name in an object: one we know, or the start of what it is instead.
-struct Key(Result<Field, Box<str>>);
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field name")
-            }
-
-            fn visit_str<E: Error>(self, name: &str) -> Result<Key, E> {
-                Ok(Key(Field::from_name(name).ok_or_else(|| shown(name))))
-            }
-        }
-        deserializer.deserialize_identifier(KeyVisitor)
-    }
-}
-
-impl<'a> DeserializeSeed<'a> for Place {
-    type Value = Value<'a>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Value<'a>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Place {
-    type Value = Value<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E: Error>(self, flag: bool) -> Result<Value<'a>, E> {
-        Ok(Value::Flag(flag))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Value<'a>, E> {
-        Ok(Value::Number(number))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Value<'a>, E> {
-        Ok(Value::Other("a negative number"))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Value<'a>, E> {
-        Ok(Value::Other("a number that is not written as a whole one"))
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Value<'a>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value<'a>, E> {
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value<'a>, E> {
-        Ok(Value::Other("null"))
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Value<'a>, A::Error> {
-        let list =
-            if self == Self::Frame { Value::List(read_items(&mut seq)?) } else { Value::Other("a list") };
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(list)
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Value<'a>, A::Error> {
-        if self == Self::Element {
-            let fields = FieldsVisitor { nested: Self::Item }.visit_map(map)?;
-            return Ok(Value::Object(Box::new(fields)));
-        }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Other("an object"))
-    }
-}
-
-/// Reads at most one item more than is allowed; a faulty item ends the reading.
-fn read_items<'a, A: SeqAccess<'a>>(seq: &mut A) -> Result<Result<Vec<Item<'a>>, Fault>, A::Error> {
-    let mut items = Vec::new();
-    while items.len() <= SUBJECTS_PER_REQUEST_MAX
-        && let Some(element) = seq.next_element_seed(Place::Element)?
-    {
-        match Item::read(element) {
-            Ok(item) => items.push(item),
-            Err(fault) => return Ok(Err(fault)),
-        }
-    }
-    Ok(Ok(items))
 }

@@ -1,7 +1,8 @@
 //! The native protocol, version 1: JSON text frames to requests, replies and messages to JSON text frames.
 //!
 //! `docs/protocol/native-v1.md` is the normative description. A file per verb: each knows how its request is
-//! read (server side) and written (client side); [`frame`] takes client frames apart, [`json`] writes objects.
+//! read (server side) and written (client side). `frame.rs` and `value.rs` take client frames apart, `json.rs`
+//! writes objects.
 
 mod connect;
 mod deliver;
@@ -15,6 +16,7 @@ mod server_frame;
 mod subscribe;
 mod token;
 mod unsubscribe;
+mod value;
 
 pub use deliver::{encode_message, encode_message_body};
 pub use reply::encode_reply;

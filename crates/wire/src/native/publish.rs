@@ -31,7 +31,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Request, Fault> {
         content: read_content(fields)?,
         closure: fields.text(Field::Closure, 0..=CLOSURE_BYTES_MAX)?.unwrap_or_default().into(),
         retained: fields.flag(Field::Retained)?.unwrap_or(true),
-        qos: fields.named(Field::Qos, "guaranteed or standard", Qos::from_name)?.unwrap_or_default(),
+        qos: fields.named(Field::Qos, "guaranteed or standard", read_qos)?.unwrap_or_default(),
         compression: read_compression(fields)?,
         stamp: read_stamp(fields)?,
     };
@@ -45,8 +45,13 @@ fn read_content(fields: &mut Fields<'_>) -> Result<Box<[u8]>, Fault> {
     if fields.named(Field::Encoding, "base64", is_base64)?.is_none() {
         return Ok(content.into_owned().into_bytes().into());
     }
-    let fault = |error| Fault::parameter(Field::Content, "base64 with padding", error);
+    let fault = |_| Fault::parameter(Field::Content, "base64 with padding", "something else");
     STANDARD.decode(content.as_bytes()).map(Into::into).map_err(fault)
+}
+
+/// Names are exact in this protocol.
+fn read_qos(name: &str) -> Option<Qos> {
+    Qos::from_name(name).filter(|qos| qos.name() == name)
 }
 
 fn read_compression(fields: &Fields<'_>) -> Result<Option<Compression>, Fault> {

@@ -75,12 +75,13 @@ fn push_connected(
 
 fn push_recovery(object: Object<'_>, recovery: Recovery, position: Position, missed: Option<(Seq, Seq)>) {
     let object = push_position(object.text("recovery", recovery.name()), Some(position));
-    match missed {
+    let object = match missed {
         Some((from, to)) => {
-            object.object("missed", |missed| missed.number("from", from.0).number("to", to.0).end()).end()
+            object.object("missed", |missed| missed.number("from", from.0).number("to", to.0).end())
         }
-        None => object.end(),
-    }
+        None => object,
+    };
+    object.end();
 }
 
 fn push_published(object: Object<'_>, id: Option<u64>, closure: &str, outcome: Result<Accepted, Code>) {
@@ -88,14 +89,14 @@ fn push_published(object: Object<'_>, id: Option<u64>, closure: &str, outcome: R
         .text("op", "published")
         .number("id", id)
         .text("closure", (!closure.is_empty()).then_some(closure));
-    match outcome {
+    let object = match outcome {
         Ok(accepted) => push_position(object.text("status", PublishStatus::Ok.name()), accepted.position)
-            .flag("duplicate", accepted.duplicate.then_some(true))
-            .end(),
-        Err(code) => push_code(object.text("status", code.publish_status().name()), code)
-            .text("advice", code.advice())
-            .end(),
-    }
+            .flag("duplicate", accepted.duplicate.then_some(true)),
+        Err(code) => {
+            push_code(object.text("status", code.publish_status().name()), code).text("advice", code.advice())
+        }
+    };
+    object.end();
 }
 
 fn push_position(object: Object<'_>, position: Option<Position>) -> Object<'_> {

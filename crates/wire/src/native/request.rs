@@ -42,12 +42,10 @@ impl Refused {
 /// # Errors
 /// The frame breaks a rule of the protocol; the refusal holds all that is needed to answer it.
 pub fn decode(text: &str) -> Result<Request, Refused> {
-    let mut fields = match Fields::read(text) {
-        Ok(fields) => fields,
-        Err(Fault { code, detail }) => {
-            return Err(Refused { code, id: None, closure: None, publish: false, detail });
-        }
-    };
+    let mut fields = Fields::default();
+    if let Err(Fault { code, detail }) = fields.read(text) {
+        return Err(Refused { code, id: None, closure: None, publish: false, detail });
+    }
     decode_operation(&mut fields).map_err(|Fault { code, detail }| Refused {
         code,
         id: fields.id().ok().flatten(),

@@ -271,7 +271,7 @@ impl Fields<'_> {
         };
         let message = Message {
             subject: parse_subject(&required(self.subject, "subject")?, "subject")?,
-            content: decode_content(required(self.content, "content")?, self.encoding)?,
+            content: decode_content(required(self.content, "content")?, self.encoding.as_deref())?,
             closure: self.closure,
             reply_to: self.reply_to.map(|text| parse_subject(&text, "reply_to")).transpose()?,
             retained: self.retained.unwrap_or(true),
@@ -348,8 +348,8 @@ fn parse_subject(text: &str, field: &'static str) -> Result<Subject, Unreadable>
     Subject::parse(text).map_err(|error| Unreadable(format!("{field}: {error}").into()))
 }
 
-fn decode_content(content: String, encoding: Option<Box<str>>) -> Result<Box<[u8]>, Unreadable> {
-    match encoding.as_deref() {
+fn decode_content(content: String, encoding: Option<&str>) -> Result<Box<[u8]>, Unreadable> {
+    match encoding {
         None => Ok(content.into_bytes().into()),
         Some("base64") => {
             STANDARD.decode(content).map(Into::into).map_err(|_| Unreadable::unknown("content"))

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use sterna_model::limit::{CONFLATION_MS_MAX, HISTORY_MAX};
 use sterna_model::{Position, Request, Start, SubscribeItem};
 
-use super::frame::{Fault, Field, Fields, NUMBER_MAX, Value};
+use super::frame::{Fault, Field, Fields, NUMBER_MAX};
 use super::json::{Object, push_text};
+use super::value::Value;
 
 /// One element of `subjects`: a text, or an object with settings of its own.
 pub(super) struct Item<'a> {

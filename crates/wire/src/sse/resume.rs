@@ -14,9 +14,10 @@ use crate::http::Refusal;
 /// subjects is refused instead of resuming the wrong ones. All numbers are in base 36. So the ids of a stream
 /// have at most `8 + 28 * SSE_SUBJECTS_MAX` bytes, and about 7 for each subject in practice.
 ///
-/// Set a subject's position to that of each message as it is written. Messages up to the cut that a fresh
-/// subscription or a gap begins with are all the client gets of them, so behind the last of them, or with the
-/// `subscribed` event if there are none, set the position of the cut.
+/// Set a subject's position to that of each message as it is written. A fresh subscription, a gap and a reset
+/// begin with the snapshot and some history, which may end below the cut: behind the last of them, or with the
+/// `subscribed` event if there is none, set the position of the cut. So a reconnect never asks for more, nor for
+/// less, than what was published since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumeToken {
     /// Of the list of subjects, if there are several.

@@ -19,7 +19,8 @@ pub enum Role {
 }
 
 /// What the connections of one thread use in turn while they decode: the inflater, and the last message that did not
-/// lie in the input in one piece. It keeps at most twice the largest `payload_bytes_max` it was used with.
+/// lie in the input in one piece. Its buffers stay within three times the largest
+/// `payload_bytes_max`.
 #[derive(Debug, Default)]
 pub struct Shared {
     inflater: Inflater,
@@ -73,7 +74,7 @@ impl Found {
 impl Decoder {
     /// A decoder for a connection whose handshake is done; `deflate` says whether permessage-deflate was negotiated
     /// (without context takeover in either direction, as [`UpgradeRequest`](super::UpgradeRequest) and
-    /// [`verify_response`](super::verify_response) do).
+    /// [`UpgradeOffer`](super::UpgradeOffer) do).
     #[must_use]
     pub fn new(role: Role, deflate: bool) -> Self {
         Self { partial: None, role, deflate }

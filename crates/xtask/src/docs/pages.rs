@@ -18,6 +18,8 @@ fn pages(root: &Path) -> Result<Vec<Page>> {
     Ok(vec![
         Page { path: "docs/adr/README.md", text: adr::index(&root.join("docs/adr"))? },
         Page { path: "docs/reference/codes.md", text: codes::reference() },
+        Page { path: "docs/reference/configuration.md", text: sterna_config::reference_markdown() },
+        Page { path: "sterna.conf", text: sterna_config::default_file() },
     ])
 }
 

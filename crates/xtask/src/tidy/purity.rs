@@ -12,8 +12,8 @@ const PURE: [&str; 7] = ["auth", "broker", "config", "model", "oracle", "sim", "
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let list = |name: &str| format!("crates/{name}/clippy.toml");
     let text = |name: &str| tree.file(&list(name)).map(|file| file.text.as_str());
-    let master = text("model");
-    let different = PURE.iter().filter(|name| master.is_none() || text(name) != master);
+    let model = text("model");
+    let different = PURE.iter().filter(|name| model.is_none() || text(name) != model);
     let message = "must be the same as crates/model/clippy.toml, so that the crate stays pure";
     different.map(|name| Finding::new(RULE, &list(name), 0, message)).collect()
 }

@@ -1,0 +1,148 @@
+//! From configuration to settings, at start and on SIGHUP.
+
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sterna_auth::{Authority, AuthorityConfig, JwtConfig, KeyConfig, KeyMaterial, Secret};
+use sterna_broker::session::{Authority as Judge, Rules};
+use sterna_config::{Config, Entitlement, Jwt, JwtKey, Tls};
+use sterna_model::{Code, Identity, ServerInfo};
+use sterna_wire::http::OriginPolicy;
+
+use crate::settings::{Batching, Settings};
+
+/// Why a configuration cannot be put into force. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Certificate or key.
+    #[error("TlsCertificate, TlsKey: {0}")]
+    Tls(String),
+    /// Token or key of the entitlement.
+    #[error("Entitlement: {0}")]
+    Entitlement(#[from] sterna_auth::KeyError),
+}
+
+/// The share of memory for sessions and queues; the rest is the cache's.
+const SESSIONS_DIVISOR: usize = 4;
+
+/// Bytes of the cache: subjects, history, snapshots.
+pub(crate) fn cache_bytes_max(config: &Config) -> usize {
+    config.limits.memory_bytes - config.limits.memory_bytes / SESSIONS_DIVISOR
+}
+
+/// Makes settings of a configuration.
+pub(crate) fn settings(config: &Config, shards: u16) -> Result<Arc<Settings>, SettingsError> {
+    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let authority = Authority::new(&authority_config(&config.entitlement))?;
+    let info = ServerInfo {
+        software: concat!("sterna/", env!("CARGO_PKG_VERSION")),
+        mode: config.delivery_mode,
+        message_bytes_max: config.limits.message_bytes_max,
+        keep_alive_ms: millis(config.connections.keep_alive_interval),
+    };
+    let renew_before_ms = authority.renew_before_s() * 1000;
+    let rules = Rules {
+        authority: Box::new(KeyAuthority::new(authority)),
+        info: Arc::new(info),
+        subscriptions_max: config.limits.subscriptions_per_session_max,
+        renew_before_ms,
+    };
+    let origins = config.http.allowed_origins.as_ref().map_or(OriginPolicy::Any, |origins| {
+        OriginPolicy::Listed(origins.iter().map(|origin| origin.as_str().into()).collect())
+    });
+    Ok(Arc::new(Settings {
+        rules,
+        publish_from: config.publish_from.clone(),
+        origins,
+        tls: config.tls.as_ref().map(server_config).transpose()?,
+        rest_enabled: config.http.rest_enabled,
+        document_root: config.http.document_root.clone(),
+        out_queue_bytes_max: config.limits.out_queue_bytes_max,
+        batching: config
+            .batching
+            .map(|batching| Batching { bytes: batching.space_bytes, time_ms: millis(batching.time) }),
+        compression_threshold_bytes: config
+            .connections
+            .compression
+            .then_some(config.connections.compression_threshold_bytes),
+        keep_alive_interval_ms: millis(config.connections.keep_alive_interval),
+        keep_alive_timeout_ms: millis(config.connections.keep_alive_timeout),
+        handshake_timeout_ms: millis(config.connections.handshake_timeout),
+        http_idle_timeout_ms: millis(config.connections.http_idle_timeout),
+        shard_bytes_max: config.limits.memory_bytes / SESSIONS_DIVISOR / usize::from(shards),
+        access_log: config.extensions.audit_access,
+    }))
+}
+
+/// Certificate and key in the form in which connections use them.
+pub(crate) fn server_config(tls: &Tls) -> Result<Arc<rustls::ServerConfig>, SettingsError> {
+    let broken = |what: &str, error: &dyn std::fmt::Display| SettingsError::Tls(format!("{what}: {error}"));
+    let chain = CertificateDer::pem_slice_iter(tls.certificate_pem.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| broken("the certificate is not valid PEM", &error))?;
+    let key = PrivateKeyDer::from_pem_slice(tls.key_pem.expose().as_bytes())
+        .map_err(|error| broken("the private key is not valid PEM", &error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| broken("no protocol version", &error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| broken("certificate and key do not go together", &error))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Tickets instead of a session store: nothing is kept per client.
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()
+        .map_err(|error| broken("cannot make keys for session tickets", &error))?;
+    config.send_half_rtt_data = false;
+    Ok(Arc::new(config))
+}
+
+fn authority_config(entitlement: &Entitlement) -> AuthorityConfig {
+    match entitlement {
+        Entitlement::None => AuthorityConfig::None,
+        Entitlement::Basic { token } => {
+            AuthorityConfig::Basic { token: Some(Secret::new(token.expose().as_str())) }
+        }
+        Entitlement::Jwt(jwt) => AuthorityConfig::Jwt(jwt_config(jwt)),
+    }
+}
+
+fn jwt_config(jwt: &Jwt) -> JwtConfig {
+    let secret = |text: &sterna_config::Secret<String>| Secret::new(text.expose().as_str());
+    let (name, material) = match &jwt.key {
+        JwtKey::Hmac(text) => ("Jwt.HmacSecret", KeyMaterial::Hmac(secret(text))),
+        JwtKey::Rsa(text) => ("Jwt.PublicKeyPath", KeyMaterial::Rsa(secret(text))),
+        JwtKey::Ecdsa(text) => ("Jwt.PublicKeyPath", KeyMaterial::Ec(secret(text))),
+    };
+    let algorithm = jwt.algorithm.map(|algorithm| format!("{algorithm:?}").to_uppercase().into());
+    JwtConfig {
+        keys: vec![KeyConfig { name: name.into(), material, algorithm }],
+        leeway_s: 0,
+        renew_before_s: jwt.renew_before.as_secs(),
+    }
+}
+
+/// Judges tokens for the sessions. Identities that all clients share are shared in memory too.
+struct KeyAuthority {
+    authority: Authority,
+    everybody: [Arc<Identity>; 2],
+}
+
+impl KeyAuthority {
+    fn new(authority: Authority) -> Self {
+        let forever = |permissions| Arc::new(Identity { permissions, expires_at_s: None });
+        let everybody =
+            [sterna_model::Permissions::All, sterna_model::Permissions::SubscribeOnly].map(forever);
+        Self { authority, everybody }
+    }
+}
+
+impl Judge for KeyAuthority {
+    fn verify(&self, token: Option<&str>, now_s: u64) -> Result<Arc<Identity>, Code> {
+        let identity = self.authority.verify(token, now_s).map_err(|error| error.code())?;
+        let shared = self.everybody.iter().find(|known| ***known == identity);
+        Ok(shared.cloned().unwrap_or_else(|| Arc::new(identity)))
+    }
+}

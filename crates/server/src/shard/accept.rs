@@ -1,0 +1,102 @@
+//! A socket becomes a connection of this shard.
+
+use std::time::Duration;
+
+use mio::Interest;
+use mio::Token;
+use sterna_broker::session::Session;
+use sterna_model::Code;
+use sterna_wire::http::{self, Response};
+
+use super::connection::{Connection, Flag, Protocol, State};
+use super::outbox::Queue;
+use super::tls::Tls;
+use super::{Shard, WAKER};
+use crate::mailbox::Accepted;
+
+impl Shard {
+    pub(super) fn accept(&mut self, accepted: Accepted) {
+        let Accepted { mut socket, peer, encrypted } = accepted;
+        if self.drain.is_some() {
+            return;
+        }
+        if self.memory_bytes() >= self.settings.shard_bytes_max {
+            refuse(&socket, Code::TooManyConnections);
+            return;
+        }
+        let tls = match encrypted.then(|| self.settings.tls.clone().map(Tls::new)).flatten().transpose() {
+            Ok(tls) => tls,
+            Err(error) => {
+                tracing::error!(%error, "cannot begin TLS; check TlsCertificate and TlsKey");
+                return;
+            }
+        };
+        let (index, generation) = self.table.vacant();
+        let token = Token(index as usize);
+        assert!(token != WAKER, "fewer connections than numbers");
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut socket, token, interest) {
+            tracing::warn!(%error, "cannot watch a new connection; it is dropped");
+            return;
+        }
+        let unanswered_ms = self.settings.keep_alive_interval_ms + self.settings.keep_alive_timeout_ms;
+        let socket_ref = socket2::SockRef::from(&socket);
+        // A peer that vanished without a word is noticed by the kernel even if we only ever write.
+        let _ = socket_ref.set_tcp_user_timeout(Some(Duration::from_millis(unanswered_ms)));
+        let _ = socket.set_nodelay(true);
+
+        let may_publish = self.settings.publish_from.as_ref().is_none_or(|networks| {
+            networks.iter().any(|network| network.contains(peer.ip()))
+        });
+        let mut state = State::default();
+        if may_publish {
+            state.set(Flag::MayPublish);
+        }
+        self.encrypted += u64::from(tls.is_some());
+        self.table.insert(Connection {
+            socket,
+            state,
+            queue: Queue::default(),
+            deadline: 0,
+            scheduled: 0,
+            heard: self.tick,
+            unanswered: 0,
+            accounted: 0,
+            protocol: Protocol::Http(http::Decoder::default()),
+            session: Session::default(),
+            tls: tls.map(Box::new),
+        });
+        self.account(index);
+        self.metrics.accepted.add(1);
+        self.set_deadline(index, self.settings.handshake_timeout_ms);
+        if self.settings.access_log {
+            tracing::info!(target: "access", session = %self.session_id(index), %peer, encrypted, generation, "accepted");
+        }
+    }
+
+    /// Bytes accounted to this shard.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.table.held_bytes()
+            + self.wheel.held_bytes()
+            + self.audiences.held_bytes()
+            + self.conflation.held_bytes()
+            + self.session_bytes
+            + self.outgoing.arena.held_bytes()
+    }
+
+    /// Counts the bytes of a connection anew.
+    pub(super) fn account(&mut self, index: u32) {
+        let Some(connection) = self.table.get_mut(index) else { return };
+        let held = u32::try_from(connection.held_bytes()).unwrap_or(u32::MAX);
+        self.session_bytes = self.session_bytes + held as usize - connection.accounted as usize;
+        connection.accounted = held;
+    }
+}
+
+/// Tells a client that there is no room, as far as that is possible without waiting.
+pub(crate) fn refuse(socket: &mio::net::TcpStream, code: Code) {
+    let mut bytes = Vec::new();
+    Response::error(code, None).encode_last(&mut bytes);
+    // The socket is dropped either way.
+    let _ = std::io::Write::write(&mut &*socket, &bytes);
+}

@@ -1,0 +1,160 @@
+//! Connections end: with a code, without one, or in a drain.
+
+use std::net::Shutdown;
+
+use sterna_broker::core::Event;
+use sterna_model::{Code, Reply};
+use sterna_wire::http::Response;
+use sterna_wire::websocket;
+
+use super::connection::{Flag, Protocol};
+use super::{Drain, Shard, wheel};
+
+/// How long a closing connection may take to take its last frames, milliseconds.
+const CLOSE_MS: u64 = 5_000;
+/// How long after a drain's window the shard waits for the last bytes to leave, milliseconds.
+const DRAIN_LINGER_MS: u64 = 2_000;
+
+impl Shard {
+    /// Ends the session now, and the connection when the client has been told the code.
+    pub(super) fn close(&mut self, index: u32, code: Code) {
+        self.close_with(index, code, code.websocket_close(), code.name());
+    }
+
+    /// The same with another WebSocket close code and reason.
+    pub(super) fn close_with(&mut self, index: u32, code: Code, close_code: u16, reason: &str) {
+        let Some(connection) = self.table.get_mut(index) else { return };
+        if connection.state.has(Flag::CloseWhenFlushed) {
+            return;
+        }
+        connection.state.set(Flag::CloseWhenFlushed);
+        match &connection.protocol {
+            Protocol::WebSocket(..) => {
+                self.send_with(index, |out| websocket::close(close_code, reason, out));
+            }
+            Protocol::Http(_) | Protocol::Waiting(_) => {
+                self.send_with(index, |out| Response::error(code, None).encode_last(out));
+            }
+            Protocol::EventStream(_) => {
+                if code != Code::GoingAway {
+                    self.send_reply(index, &Reply::error(None, code));
+                }
+            }
+            Protocol::Closing => {}
+        }
+        self.end_session(index, Some(code));
+        self.connection(index).protocol = Protocol::Closing;
+        self.set_deadline(index, CLOSE_MS);
+        self.make_dirty(index);
+    }
+
+    /// Ends the session and the connection at once.
+    pub(super) fn drop_connection(&mut self, index: u32) {
+        self.end_session(index, None);
+        let Some(mut connection) = self.table.remove(index) else { return };
+        self.outgoing.arena.clear(&mut connection.queue);
+        self.session_bytes -= connection.accounted as usize;
+        self.encrypted -= u64::from(connection.tls.is_some());
+        // Closing the descriptor takes it out of the poll as well.
+        let _ = connection.socket.shutdown(Shutdown::Both);
+        self.metrics.closed.add(1);
+    }
+
+    /// Takes the session out of all audiences and counts.
+    fn end_session(&mut self, index: u32, code: Option<Code>) {
+        if self.table.get(index).is_none() {
+            return;
+        }
+        let number = self.session_id(index);
+        let connection = self.connection(index);
+        let connected = connection.session.is_connected();
+        let (websocket, event_stream) = match connection.protocol {
+            Protocol::WebSocket(..) => (1, 0),
+            Protocol::EventStream(_) => (0, 1),
+            Protocol::Http(_) | Protocol::Waiting(_) | Protocol::Closing => (0, 0),
+        };
+        // Counted once: what is left behind speaks nothing any more.
+        connection.protocol = Protocol::Closing;
+        self.websockets -= websocket;
+        self.event_streams -= event_stream;
+        self.forget_session(index);
+        if connected && self.settings.access_log {
+            let code = code.map_or(0, Code::number);
+            tracing::info!(target: "access", session = %number, code, "disconnected");
+        }
+    }
+
+    /// Ends the session, but not the connection.
+    pub(super) fn forget_session(&mut self, index: u32) {
+        let connection = self.connection(index);
+        let conflates = connection.state.has(Flag::Conflates);
+        connection.state.clear(Flag::Conflates);
+        connection.unanswered = 0;
+        let session = std::mem::take(&mut connection.session);
+        let subjects = session.close(&mut self.audiences, &mut self.table);
+        if conflates {
+            self.forget_conflated(index, &subjects);
+        }
+        if !subjects.is_empty() {
+            self.push_to_core(Event::Release { shard: self.id, subjects });
+        }
+    }
+
+    /// Gives up a subscription that the core has begun for a connection that is gone.
+    pub(super) fn release(&mut self, subject: sterna_model::SubjectId) {
+        self.push_to_core(Event::Release { shard: self.id, subjects: vec![subject] });
+    }
+
+    /// Tells every client when to go, and lets each go at its own time within the window.
+    pub(super) fn begin_drain(&mut self, window_ms: u64) {
+        if self.drain.is_some() {
+            return;
+        }
+        self.drain = Some(Drain { started_ms: self.now.monotonic_us / 1000, window_ms });
+        for index in 0..self.table.places() {
+            let Some(connection) = self.table.get(index) else { continue };
+            let delay_ms = match &connection.protocol {
+                Protocol::WebSocket(..) | Protocol::EventStream(_) => self.pace(index, window_ms),
+                Protocol::Http(_) | Protocol::Closing => 0,
+                // Its answer comes first.
+                Protocol::Waiting(_) => window_ms,
+            };
+            let going = Reply::GoingAway { reconnect_after_ms: delay_ms, servers: Vec::new() };
+            if connection.session.is_connected() && !matches!(connection.protocol, Protocol::Waiting(_)) {
+                self.send_reply(index, &going);
+            }
+            if delay_ms == 0 {
+                self.leave(index);
+            } else {
+                self.set_deadline(index, delay_ms);
+            }
+        }
+    }
+
+    /// A connection's own time within a drain's window.
+    fn pace(&self, index: u32, window_ms: u64) -> u64 {
+        let mixed = (self.seed ^ u64::from(index)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) * window_ms >> 32
+    }
+
+    /// Lets a connection go: it reads no more, and closes when every publish is answered.
+    pub(super) fn leave(&mut self, index: u32) {
+        let Some(connection) = self.table.get_mut(index) else { return };
+        connection.state.set(Flag::Leaving);
+        let idle_http = matches!(connection.protocol, Protocol::Http(_)) && connection.queue.is_empty();
+        if idle_http {
+            self.drop_connection(index);
+        } else if connection.unanswered == 0 {
+            self.close(index, Code::GoingAway);
+        } else {
+            self.set_deadline(index, CLOSE_MS);
+        }
+    }
+
+    /// Whether a drain has come to its end.
+    pub(super) fn is_drained(&self) -> bool {
+        let Some(drain) = &self.drain else { return false };
+        let elapsed_ms = self.clock.monotonic_ms() - drain.started_ms;
+        self.table.len() == 0 || elapsed_ms > drain.window_ms + DRAIN_LINGER_MS + wheel::TICK_MS
+    }
+}

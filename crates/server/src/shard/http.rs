@@ -1,0 +1,116 @@
+//! HTTP on the client port: which request is for whom, and the answers that need no session.
+
+use sterna_model::Code;
+use sterna_wire::http::{Limits, Method, Outcome, Request, Response, Violation};
+
+use super::Shard;
+use super::connection::{Connection, Flag, Protocol};
+use crate::pages;
+
+impl Shard {
+    /// Takes bytes of requests; returns how much of the input is done with.
+    pub(super) fn feed_http(&mut self, index: u32, input: &[u8]) -> usize {
+        let limits = Limits { body_bytes_max: self.settings.rules.info.message_bytes_max };
+        let Connection { protocol: Protocol::Http(decoder), .. } = self.connection(index) else {
+            return input.len();
+        };
+        match decoder.next(input, &limits) {
+            Ok(step) => {
+                match step.outcome {
+                    Outcome::NeedMore => self.set_deadline(index, self.settings.handshake_timeout_ms),
+                    Outcome::Continue100 => {
+                        self.send(index, super::outbox::Frame::constant(Response::CONTINUE));
+                    }
+                    Outcome::Request(request) => {
+                        self.set_deadline(index, self.settings.http_idle_timeout_ms);
+                        self.on_http_request(index, request);
+                    }
+                }
+                step.consumed
+            }
+            Err(violation) => {
+                self.on_http_violation(index, &violation);
+                input.len()
+            }
+        }
+    }
+
+    fn on_http_violation(&mut self, index: u32, violation: &Violation) {
+        self.metrics.refused_requests.add(1);
+        let response = match &violation.request {
+            Some(request) if request.path() == "/rest/produce" => self.refuse_produce(request, violation),
+            _ => Response::from(violation),
+        };
+        self.send_with(index, |out| response.encode_last(out));
+        let connection = self.connection(index);
+        connection.state.set(Flag::CloseWhenFlushed);
+        connection.protocol = Protocol::Closing;
+    }
+
+    fn on_http_request(&mut self, index: u32, request: Request) {
+        if request.is_websocket_upgrade() {
+            match &*request.path() {
+                "/" | "/ws" => self.upgrade(index, &request),
+                _ => self.respond(index, &request, &Response::error(Code::NotFound, None)),
+            }
+            return;
+        }
+        let path = request.path().into_owned();
+        let methods = methods(&path);
+        match request.method {
+            Method::Options => {
+                let response = self.settings.origins.preflight(request.header("origin"));
+                self.respond(index, &request, &response);
+            }
+            method if !allows(methods, method) => {
+                self.respond(index, &request, &Response::method_not_allowed(methods));
+            }
+            _ => match &*path {
+                "/rest/produce" => self.produce(index, request),
+                "/rest/consume" => self.consume(index, request),
+                "/sse" => self.open_stream(index, &request),
+                "/health" | "/health/live" | "/health/ready" => {
+                    let response = self.status.health(&path);
+                    self.respond(index, &request, &response);
+                }
+                _ => {
+                    let response = match &self.settings.document_root {
+                        Some(root) => super::files::read(root, &request),
+                        None => pages::find(&path),
+                    };
+                    self.respond(index, &request, &response);
+                }
+            },
+        }
+    }
+
+    /// Sends the response, and closes behind it if the client or a drain wants that.
+    pub(super) fn respond(&mut self, index: u32, request: &Request, response: &Response) {
+        if response.status() >= 400 {
+            self.metrics.refused_requests.add(1);
+        }
+        self.send_with(index, |out| response.encode(request, out));
+        if !request.keep_alive || self.drain.is_some() {
+            let connection = self.connection(index);
+            connection.state.set(Flag::CloseWhenFlushed);
+            connection.protocol = Protocol::Closing;
+        }
+    }
+}
+
+/// The methods that a path takes, as in an `Allow` header.
+fn methods(path: &str) -> &'static str {
+    match path {
+        "/rest/produce" => "POST, OPTIONS",
+        _ => "GET, HEAD, OPTIONS",
+    }
+}
+
+fn allows(methods: &str, method: Method) -> bool {
+    match method {
+        Method::Get | Method::Head => methods.starts_with("GET"),
+        Method::Post => methods.starts_with("POST"),
+        Method::Options => true,
+        Method::Other => false,
+    }
+}
