@@ -38,7 +38,7 @@ pub enum KeyError {
     /// Mode JWT has no key.
     #[error("entitlement JWT needs a key; configure a secret or a public key")]
     NoKey,
-    /// More than [`KEYS_MAX`].
+    /// More keys than are tried for one token.
     #[error("{keys} keys are configured; {KEYS_MAX} are the most that are tried, remove old ones")]
     TooManyKeys {
         /// How many.

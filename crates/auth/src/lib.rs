@@ -11,5 +11,5 @@ pub use address::{AddressError, AddressList};
 pub use authority::{Authority, AuthorityConfig};
 pub use claims::{Claims, ClaimsError, parse_claims};
 pub use jwt::{JwtConfig, TokenError};
-pub use key::{KeyConfig, KeyError, KeyMaterial, KeyProblem};
+pub use key::{Choices, KeyConfig, KeyError, KeyMaterial, KeyProblem};
 pub use secret::Secret;

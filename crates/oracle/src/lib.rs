@@ -2,11 +2,11 @@
 //! loss and duplicates. It knows nothing of how the messages came, so the simulator and tests with real
 //! processes share it.
 
+mod beginning;
 mod observation;
 mod oracle;
 mod order;
 mod publication;
-mod start;
 mod subscription;
 mod violation;
 

@@ -193,8 +193,8 @@ impl Subscription {
     }
 
     /// When something live arrives: whether the replay has reached the cut, and after a gap, whether it has
-    /// brought all that was not said to be missed. (The messages of a complete replay follow each other, so it
-    /// needs no such check.)
+    /// brought all that was not said to be missed. (A complete replay needs no such check: its messages are
+    /// checked one after the other.)
     fn check_replay(&self) -> Result<(), Fault> {
         let beginning = &self.beginning;
         if self.live || beginning.is_complete() || beginning.conflated {

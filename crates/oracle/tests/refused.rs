@@ -2,8 +2,10 @@
 
 mod support;
 
-use sterna_model::{Kind, Position, Qos, Seq};
-use sterna_oracle::{ContentId, Delivery, Fault, Observation, Oracle, SubscriberId};
+use std::slice::from_ref;
+
+use sterna_model::{Kind, Position, Qos, Seq, Subject};
+use sterna_oracle::{Beginning, ContentId, Delivery, Fault, Observation, Oracle, SubscriberId};
 use support::{
     acknowledged, at, attempt, attempt_as, begin, complete, conflated, disconnected, duplicate, fault_of,
     fresh, gap, got, got_as, judge, published, refused, reset, standard, unknown, update,
@@ -67,7 +69,7 @@ fn a_message_that_nobody_published() {
 fn a_message_of_another_subject() {
     let mut elsewhere = attempt(9);
     let Observation::Attempt { subject, .. } = &mut elsewhere else { unreachable!() };
-    *subject = sterna_model::Subject::parse("/elsewhere").expect("a subject");
+    *subject = Subject::parse("/elsewhere").expect("a subject");
     let fault = fault_of(&flow(), &[update(3, 3)], &[update(3, 3), elsewhere, update(4, 9)]);
     assert_eq!(fault, Fault::Invention { content: content(9) });
 }
@@ -186,13 +188,13 @@ fn promises_that_contradict_their_positions() {
         |beginning| fault_of(&recovery(), &[begin(1, complete(at(2), at(4)))], &[begin(1, beginning)]);
     let later = Position::new(8, 4);
     for beginning in [
-        sterna_oracle::Beginning { resume: Some(at(2)), ..fresh(at(4)) },
-        sterna_oracle::Beginning { resume: None, ..complete(at(2), at(4)) },
+        Beginning { resume: Some(at(2)), ..fresh(at(4)) },
+        Beginning { resume: None, ..complete(at(2), at(4)) },
         reset(at(2), at(4)),
         complete(at(2), later),
         complete(at(2), at(1)),
         gap(at(2), later, Some((3, 4))),
-        sterna_oracle::Beginning { missed: Some((Seq(3), Seq(4))), ..complete(at(2), at(4)) },
+        Beginning { missed: Some((Seq(3), Seq(4))), ..complete(at(2), at(4)) },
     ] {
         assert!(matches!(begins(beginning), Fault::RecoveryUnfit { .. }), "{beginning}");
     }
@@ -211,10 +213,10 @@ fn a_missed_range_that_cannot_be_right() {
 #[test]
 fn a_missed_range_that_is_too_wide_or_too_narrow() {
     let right = begin(1, gap(at(1), at(5), Some((2, 3))));
-    let fault = fault_of(&after_gap(), &[right.clone()], &[begin(1, gap(at(1), at(5), Some((2, 4))))]);
+    let fault = fault_of(&after_gap(), from_ref(&right), &[begin(1, gap(at(1), at(5), Some((2, 4))))]);
     assert_eq!(fault, Fault::MissedDelivered { position: at(4) });
     for missed in [Some((2, 2)), None] {
-        let fault = fault_of(&after_gap(), &[right.clone()], &[begin(1, gap(at(1), at(5), missed))]);
+        let fault = fault_of(&after_gap(), from_ref(&right), &[begin(1, gap(at(1), at(5), missed))]);
         let expected = at(missed.map_or(2, |_| 3));
         assert_eq!(fault, Fault::Hole { subscriber: ONE, expected });
     }
@@ -237,9 +239,15 @@ fn a_message_that_comes_twice() {
     assert_eq!(fault_of(&flow(), &[update(3, 3)], &[update(3, 3), update(3, 3)]), twice(3));
     assert_eq!(fault_of(&flow(), &[update(3, 3)], &[update(3, 3), update(1, 1)]), twice(1));
     let recovered = got(Kind::Recovered, at(3), 3);
-    assert_eq!(fault_of(&recovery(), &[recovered.clone()], &[recovered.clone(), recovered]), twice(3));
+    assert_eq!(
+        fault_of(&recovery(), from_ref(&recovered), &[recovered.clone(), recovered.clone()]),
+        twice(3)
+    );
     let historical = got(Kind::Historical, at(4), 4);
-    assert_eq!(fault_of(&after_gap(), &[historical.clone()], &[historical.clone(), historical]), twice(4));
+    assert_eq!(
+        fault_of(&after_gap(), from_ref(&historical), &[historical.clone(), historical.clone()]),
+        twice(4)
+    );
     let update_twice = [update(5, 5), update(5, 5)];
     assert_eq!(fault_of(&conflated_flow(), &[update(5, 5)], &update_twice), twice(5));
     let history = [begin(1, fresh(at(0))), attempt_as(1, Qos::Standard, true), standard(at(0), 1)];

@@ -1,12 +1,12 @@
-//! A small perfect broker is never accused, whatever happens to its clients; and each change to what it delivered is
-//! noticed.
+//! A small perfect broker is never accused, whatever happens to its clients; and each change to what it
+//! delivered is noticed.
 
 mod support;
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::{collection, sample};
 use sterna_model::{Kind, Position, Qos};
-use sterna_oracle::{Beginning, ContentId, Delivery, Observation, Oracle, Violation};
+use sterna_oracle::{Beginning, ContentId, Delivery, Observation, Oracle, SubscriberId, Violation};
 use support::{
     attempt_as, begin, complete, conflated, disconnected, fresh, gap, got_as, refused, reset, unknown,
 };
@@ -42,14 +42,18 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let subscriber = 0..SUBSCRIBERS;
     prop_oneof![
-        6 => (any::<bool>(), any::<bool>()).prop_map(|(retained, answered)| Step::Publish { retained, answered }),
+        6 => (any::<bool>(), any::<bool>()).prop_map(
+            |(retained, answered)| Step::Publish { retained, answered }
+        ),
         1 => Just(Step::PublishStandard),
         1 => Just(Step::Refuse),
         1 => Just(Step::Vanish),
         2 => Just(Step::Retry),
-        2 => (1..4_usize).prop_map(Step::Expire),
+        2 => (1..8_usize).prop_map(Step::Expire),
         6 => (subscriber.clone(), 0..4_usize, any::<bool>(), proptest::option::of(0..3_usize)).prop_map(
-            |(subscriber, history, fresh, cut_off_after)| Step::Subscribe { subscriber, history, fresh, cut_off_after }
+            |(subscriber, history, fresh, cut_off_after)| {
+                Step::Subscribe { subscriber, history, fresh, cut_off_after }
+            }
         ),
         2 => subscriber.prop_map(Step::Disconnect),
         1 => Just(Step::Restart),
@@ -69,7 +73,7 @@ struct Client {
     connected: bool,
 }
 
-/// One subject of a perfect broker, and its clients. The last client is conflated: it gets every second update.
+/// One subject of a perfect broker, and its clients. The last one is conflated: it gets every second update.
 #[derive(Debug)]
 struct Broker {
     epoch: u64,
@@ -149,7 +153,7 @@ impl Broker {
         let position = self.last();
         self.last_publish = Some((content, retained, Some(position)));
         for subscriber in 0..SUBSCRIBERS {
-            let skips = subscriber == SUBSCRIBERS - 1 && content % 2 == 0;
+            let skips = subscriber == SUBSCRIBERS - 1 && content.is_multiple_of(2);
             if self.clients[subscriber as usize].connected && !skips {
                 self.deliver(subscriber, Kind::Update, self.log.len());
             }
@@ -269,17 +273,30 @@ fn judge(history: &[Observation]) -> Result<(), Violation> {
 
 /// Places of the deliveries of guaranteed messages, snapshots left out.
 fn deliveries(history: &[Observation]) -> Vec<usize> {
-    let places = history.iter().enumerate().filter(|(_, observation)| match observation {
+    let is_delivery = |observation: &Observation| match observation {
         Observation::Delivered { delivery, .. } => {
             delivery.qos == Qos::Guaranteed && delivery.kind != Kind::Snapshot
         }
         _ => false,
-    });
-    places.map(|(place, _)| place).collect()
+    };
+    (0..history.len()).filter(|place| is_delivery(&history[*place])).collect()
+}
+
+/// Whether the subscriber that got this delivery is not conflated, and gets another message next.
+fn is_followed(history: &[Observation], place: usize) -> bool {
+    let subscriber_of = |observation: &Observation| match observation {
+        Observation::Subscribed { subscriber, .. }
+        | Observation::Delivered { subscriber, .. }
+        | Observation::Disconnected { subscriber, .. } => Some(*subscriber),
+        _ => None,
+    };
+    let subscriber = subscriber_of(&history[place]);
+    let next = history[place + 1..].iter().find(|observation| subscriber_of(observation) == subscriber);
+    subscriber != Some(SubscriberId(SUBSCRIBERS - 1)) && matches!(next, Some(Observation::Delivered { .. }))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
     fn a_perfect_broker_is_never_accused(steps in collection::vec(step(), 0..60)) {
@@ -305,6 +322,25 @@ proptest! {
             let Observation::Delivered { delivery, .. } = &mut changed[place] else { unreachable!() };
             delivery.content = ContentId(u64::MAX);
             assert!(judge(&changed).is_err(), "changed at {place}");
+        }
+    }
+
+    #[test]
+    fn a_removed_delivery_is_noticed_by_the_next(
+        steps in collection::vec(step(), 10..60),
+        place in any::<sample::Index>(),
+    ) {
+        let mut history = history_of(steps);
+        let in_flow = |place: &usize| matches!(
+            history[*place],
+            Observation::Delivered { delivery: Delivery { kind: Kind::Update | Kind::Recovered, .. }, .. }
+        );
+        let mut places = deliveries(&history);
+        places.retain(|place| in_flow(place) && is_followed(&history, *place));
+        if !places.is_empty() {
+            let place = *place.get(&places);
+            let removed = history.remove(place);
+            assert!(judge(&history).is_err(), "removed {removed} at {place} in {history:#?}");
         }
     }
 }

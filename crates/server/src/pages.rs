@@ -25,6 +25,7 @@ const ASSETS: &[(&str, &[u8])] = assets![
     "inspector_view.js",
     "live_view.js",
     "log_view.js",
+    "messages.css",
     "protocol.js",
     "publish_view.js",
     "rate.js",

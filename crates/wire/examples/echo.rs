@@ -1,6 +1,11 @@
 //! WebSocket echo server for conformance suites: `cargo run -p sterna-wire --release --example echo -- 127.0.0.1:9001`.
 //!
 //! One blocking thread per connection, which the real server would never do; the codec is the same.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program owns its sockets and threads; only the crate itself is pure"
+)]
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,4 +1,5 @@
 //! Replays the fuzzer's corpus: each file that was ever interesting stays a test.
+#![expect(clippy::disallowed_methods, reason = "the corpus lies in files; only the crate itself is pure")]
 
 mod websocket_support;
 

@@ -190,11 +190,13 @@ impl Session {
             return true;
         }
         let Some(fetch) = &mut self.fetch else { return false };
-        let before = fetch.catching_up.len();
-        fetch.catching_up.retain(|catch_up| catch_up.joining.subject != subject);
+        let Some(at) = fetch.catching_up.iter().position(|catch_up| catch_up.joining.subject == subject) else {
+            return false;
+        };
+        fetch.catching_up.swap_remove(at);
         // Its next page, if still to be asked for, is no longer wanted.
         fetch.waiting.retain(|wish| !matches!(wish, Wish::Continue { subject: s, .. } if *s == subject));
-        fetch.catching_up.len() < before
+        true
     }
 
     /// The client is gone: leaves all audiences. Returns the subjects that the core must be told to release,

@@ -76,12 +76,15 @@ impl Shard {
 
     /// Bytes accounted to this shard.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.table.held_bytes()
+        self.table_bytes + self.session_bytes + self.outgoing.arena.held_bytes()
+    }
+
+    /// Bytes of the tables; counted once a tick, because they change slowly and take time to count.
+    pub(super) fn count_table_bytes(&mut self) {
+        self.table_bytes = self.table.held_bytes()
             + self.wheel.held_bytes()
             + self.audiences.held_bytes()
-            + self.conflation.held_bytes()
-            + self.session_bytes
-            + self.outgoing.arena.held_bytes()
+            + self.conflation.held_bytes();
     }
 
     /// Counts the bytes of a connection anew.

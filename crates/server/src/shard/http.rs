@@ -14,10 +14,15 @@ impl Shard {
         let Connection { protocol: Protocol::Http(decoder), .. } = self.connection(index) else {
             return input.len();
         };
+        let begins = !decoder.is_mid_request();
         match decoder.next(input, &limits) {
             Ok(step) => {
                 match step.outcome {
-                    Outcome::NeedMore => self.set_deadline(index, self.settings.handshake_timeout_ms),
+                    // From its first byte on; more bytes give no more time.
+                    Outcome::NeedMore if begins => {
+                        self.set_deadline(index, self.settings.handshake_timeout_ms);
+                    }
+                    Outcome::NeedMore => {}
                     Outcome::Continue100 => {
                         self.send(index, super::outbox::Frame::constant(Response::CONTINUE));
                     }

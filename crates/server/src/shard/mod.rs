@@ -99,6 +99,8 @@ pub(crate) struct Shard {
     delivered_us: Vec<u64>,
     /// Bytes of sessions, decoders and TLS.
     session_bytes: usize,
+    /// Bytes of the tables at the last tick.
+    table_bytes: usize,
     websockets: u64,
     event_streams: u64,
     encrypted: u64,
@@ -144,6 +146,7 @@ impl Shard {
             to_core_bytes: 0,
             delivered_us: Vec::new(),
             session_bytes: 0,
+            table_bytes: 0,
             websockets: 0,
             event_streams: 0,
             encrypted: 0,

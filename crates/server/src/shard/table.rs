@@ -64,6 +64,12 @@ impl Table {
         Some(connection)
     }
 
+    /// Makes the connection a new one for everybody who knows it by its generation.
+    pub(super) fn renew(&mut self, index: u32) {
+        let place = self.place_mut(index);
+        place.generation = place.generation.wrapping_add(1);
+    }
+
     pub(super) fn get(&self, index: u32) -> Option<&Connection> {
         let chunk = self.chunks.get(index as usize / CHUNK)?;
         chunk[index as usize % CHUNK].connection.as_ref()

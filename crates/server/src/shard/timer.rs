@@ -21,6 +21,7 @@ impl Shard {
         for entry in due {
             self.on_entry(entry);
         }
+        self.count_table_bytes();
         self.publish_metrics();
     }
 

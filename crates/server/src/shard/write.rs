@@ -14,7 +14,7 @@ use crate::metrics::ShardMetrics;
 use crate::settings::Batching;
 
 /// Connections flushed before the sockets get their turn.
-const FLUSH_TURN: usize = 512;
+const FLUSH_TURN: usize = 128;
 /// How long a closed connection may take to read its last bytes, milliseconds.
 const LINGER_MS: u64 = 4 * wheel::TICK_MS;
 
