@@ -5,7 +5,7 @@
 #
 # Autobahn|Testsuite runs under CPython 2.7 only; it is installed, with the dependencies it pins itself, into a virtual
 # environment under target/autobahn, and its report for people is target/autobahn/reports/index.html. Fails on any case
-# that failed. Takes about ten minutes.
+# that failed. Takes 10 to 20 minutes.
 set -euo pipefail
 
 python=$(command -v "${1:-python2.7}")

@@ -1,13 +1,11 @@
 //! Who may do what: tokens verified, permissions judged. Pure: keys and the time come in as values.
 
-mod address;
 mod authority;
 mod claims;
 mod jwt;
 mod key;
 mod secret;
 
-pub use address::{AddressError, AddressList};
 pub use authority::{Authority, AuthorityConfig};
 pub use claims::{Claims, ClaimsError, parse_claims};
 pub use jwt::{JwtConfig, TokenError};

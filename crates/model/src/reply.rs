@@ -85,6 +85,8 @@ pub enum Reply {
         closure: Box<str>,
         /// Position, or the code that says why not.
         outcome: Result<Accepted, Code>,
+        /// With a refusal: which field or value, for a person.
+        detail: Option<Box<str>>,
     },
     /// A request (or, without an id, a frame) was refused.
     Error {

@@ -74,8 +74,10 @@ fn depth_is_no_danger() {
 #[test]
 fn a_refused_publish_is_answered_by_its_one_result() {
     let refused = refused(r#"{"op":"publish","id":4,"closure":"c1","subject":"/a"}"#);
-    let expected =
-        Reply::Published { id: Some(4), closure: "c1".into(), outcome: Err(Code::ParameterInvalid) };
+    let detail = Some(refused.detail.clone());
+    assert_eq!(detail.as_deref(), Some("content: expected a text, found nothing"));
+    let outcome = Err(Code::ParameterInvalid);
+    let expected = Reply::Published { id: Some(4), closure: "c1".into(), outcome, detail };
     assert_eq!(refused.into_reply(), expected);
 }
 

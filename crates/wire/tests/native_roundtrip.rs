@@ -144,8 +144,12 @@ fn reply() -> impl Strategy<Value = Reply> {
             Reply::Subscribed { id, subject, recovery, position, missed }
         }),
         (id(), text()).prop_map(|(id, subject)| Reply::Unsubscribed { id, subject }),
-        (id(), text(), prop_oneof![accepted.prop_map(Ok), code().prop_map(Err)])
-            .prop_map(|(id, closure, outcome)| Reply::Published { id, closure, outcome }),
+        (id(), text(), accepted).prop_map(|(id, closure, accepted)| {
+            Reply::Published { id, closure, outcome: Ok(accepted), detail: None }
+        }),
+        (id(), text(), code(), option::of(text())).prop_map(|(id, closure, code, detail)| {
+            Reply::Published { id, closure, outcome: Err(code), detail }
+        }),
         (id(), code(), option::of(text()), option::of(text()))
             .prop_map(|(id, code, subject, detail)| Reply::Error { id, code, subject, detail }),
         id().prop_map(|id| Reply::Pong { id }),

@@ -28,8 +28,8 @@ impl Session {
                 message,
                 received_us: now.monotonic_us,
             })))),
-            Err(code) => {
-                out.push(Output::Reply(Reply::Published { id, closure, outcome: Err(code) }));
+            Err((code, detail)) => {
+                out.push(Output::Reply(Reply::Published { id, closure, outcome: Err(code), detail }));
             }
         }
     }
@@ -39,25 +39,28 @@ impl Session {
         rules: &Rules,
         (subject, reply_to): (&str, Option<&str>),
         publish: Publish,
-    ) -> Result<(Message, Option<PublisherStamp>), Code> {
-        let identity = self.identity.as_ref().ok_or(Code::ConnectRequired)?;
+    ) -> Result<(Message, Option<PublisherStamp>), (Code, Option<Box<str>>)> {
+        let refuse = |code| Err((code, None));
+        let Some(identity) = &self.identity else { return refuse(Code::ConnectRequired) };
         if !self.address_may_publish {
-            return Err(Code::AddressDenied);
+            return refuse(Code::AddressDenied);
         }
         if publish.content.is_empty() {
-            return Err(Code::ContentEmpty);
+            return refuse(Code::ContentEmpty);
         }
         if publish.content.len() > rules.info.message_bytes_max {
-            return Err(Code::MessageTooLarge);
+            return refuse(Code::MessageTooLarge);
         }
-        let parse = |text| Subject::parse(text).map_err(|_| Code::SubjectInvalid);
+        let parse = |text| {
+            Subject::parse(text).map_err(|error| (Code::SubjectInvalid, Some(error.to_string().into())))
+        };
         let subject = parse(subject)?;
         let reply_to = reply_to.map(parse).transpose()?;
         if subject.is_reserved() {
-            return Err(Code::SubjectReserved);
+            return refuse(Code::SubjectReserved);
         }
         if !identity.permissions.may_publish(&subject) {
-            return Err(Code::PublishDenied);
+            return refuse(Code::PublishDenied);
         }
         Ok(publish.into_message(subject, reply_to))
     }

@@ -31,20 +31,21 @@ impl Session {
                     self.wish(Wish::Subscribe { id, name, start, conflation_ms });
                     self.fetch.as_mut().expect("just wished").subscribing += 1;
                 }
-                Err(code) => out.push(refused(id, code, item.subject)),
+                Err((code, detail)) => out.push(refused_because(id, code, item.subject, detail)),
             }
         }
     }
 
-    fn judge_subscribe(&self, rules: &Rules, subject: &str) -> Result<Subject, Code> {
-        let identity = self.identity.as_ref().ok_or(Code::ConnectRequired)?;
-        let name = Subject::parse(subject).map_err(|_| Code::SubjectInvalid)?;
+    fn judge_subscribe(&self, rules: &Rules, subject: &str) -> Result<Subject, (Code, Option<Box<str>>)> {
+        let Some(identity) = &self.identity else { return Err((Code::ConnectRequired, None)) };
+        let name = Subject::parse(subject)
+            .map_err(|error| (Code::SubjectInvalid, Some(error.to_string().into())))?;
         if !identity.permissions.may_subscribe(&name) {
-            return Err(Code::SubscribeDenied);
+            return Err((Code::SubscribeDenied, None));
         }
         let pending = self.fetch.as_ref().map_or(0, |fetch| fetch.subscribing + fetch.catching_up.len());
         if self.subscriptions.len() + pending >= rules.subscriptions_max {
-            return Err(Code::TooManySubscriptions);
+            return Err((Code::TooManySubscriptions, None));
         }
         Ok(name)
     }
@@ -242,5 +243,9 @@ pub struct Ended {
 }
 
 fn refused(id: Option<u64>, code: Code, subject: Box<str>) -> Output {
-    Output::Reply(Reply::Error { id, code, subject: Some(subject), detail: None })
+    refused_because(id, code, subject, None)
+}
+
+fn refused_because(id: Option<u64>, code: Code, subject: Box<str>, detail: Option<Box<str>>) -> Output {
+    Output::Reply(Reply::Error { id, code, subject: Some(subject), detail })
 }

@@ -26,7 +26,7 @@ impl Shard {
                 let connection = self.connection(index);
                 connection.unanswered = connection.unanswered.saturating_sub(1);
                 let answered = connection.unanswered == 0 && connection.state.has(Flag::Leaving);
-                self.send_reply(index, &Reply::Published { id, closure, outcome });
+                self.send_reply(index, &Reply::Published { id, closure, outcome, detail: None });
                 if answered {
                     self.close(index, Code::GoingAway);
                 }

@@ -33,7 +33,8 @@ impl Shard {
         self.wait(index, request, Answer::Produce { subject: subject.clone(), closure });
         if self.connect_for(index, produce.token.as_deref()) {
             let publish = Request::Publish {
-                id: None,
+                // Any id: a result is wanted also for an empty closure.
+                id: Some(0),
                 subject,
                 reply_to: None,
                 publish: Box::new(produce.publish),

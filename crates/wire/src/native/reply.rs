@@ -21,7 +21,9 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Unsubscribed { id, subject } => {
             object.text("op", "unsubscribed").number("id", *id).text("subject", &**subject).end();
         }
-        Reply::Published { id, closure, outcome } => push_published(object, *id, closure, *outcome),
+        Reply::Published { id, closure, outcome, detail } => {
+            push_published(object, *id, closure, *outcome, detail.as_deref());
+        }
         Reply::Error { id, code, subject, detail } => {
             push_code(object.text("op", "error").number("id", *id), *code)
                 .text("subject", subject.as_deref())
@@ -84,7 +86,13 @@ fn push_recovery(object: Object<'_>, recovery: Recovery, position: Position, mis
     object.end();
 }
 
-fn push_published(object: Object<'_>, id: Option<u64>, closure: &str, outcome: Result<Accepted, Code>) {
+fn push_published(
+    object: Object<'_>,
+    id: Option<u64>,
+    closure: &str,
+    outcome: Result<Accepted, Code>,
+    detail: Option<&str>,
+) {
     let object = object
         .text("op", "published")
         .number("id", id)
@@ -92,9 +100,9 @@ fn push_published(object: Object<'_>, id: Option<u64>, closure: &str, outcome: R
     let object = match outcome {
         Ok(accepted) => push_position(object.text("status", PublishStatus::Ok.name()), accepted.position)
             .flag("duplicate", accepted.duplicate.then_some(true)),
-        Err(code) => {
-            push_code(object.text("status", code.publish_status().name()), code).text("advice", code.advice())
-        }
+        Err(code) => push_code(object.text("status", code.publish_status().name()), code)
+            .text("detail", detail)
+            .text("advice", code.advice()),
     };
     object.end();
 }

@@ -30,7 +30,12 @@ impl Refused {
     pub fn into_reply(self) -> Reply {
         if self.publish {
             let closure = self.closure.unwrap_or_default();
-            return Reply::Published { id: self.id, closure, outcome: Err(self.code) };
+            return Reply::Published {
+                id: self.id,
+                closure,
+                outcome: Err(self.code),
+                detail: Some(self.detail),
+            };
         }
         Reply::Error { id: self.id, code: self.code, subject: None, detail: Some(self.detail) }
     }

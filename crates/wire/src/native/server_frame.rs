@@ -140,6 +140,8 @@ pub struct PublishRefusal {
     pub status: PublishStatus,
     /// The code behind it.
     pub refusal: Refusal,
+    /// Which field or value, for a person.
+    pub detail: Option<Box<str>>,
 }
 
 /// A server's frame that does not follow the protocol. The server is at fault, or is none of ours.
@@ -300,6 +302,7 @@ impl Fields<'_> {
                 Err(PublishRefusal {
                     status: named(refusals, PublishStatus::name, self.status, "status")?,
                     refusal: refusal(self.code, self.name, self.advice)?,
+                    detail: self.detail,
                 })
             }
         };

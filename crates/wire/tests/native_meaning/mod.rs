@@ -122,7 +122,9 @@ pub(crate) fn of_server_frame(frame: &ServerFrame) -> Value {
         }),
         ServerFrame::Published { id, closure, outcome: Err(refused) } => {
             let status = refused.status.name();
-            let meaning = json!({"op": "published", "id": id, "closure": closure, "status": status});
+            let detail = &refused.detail;
+            let meaning =
+                json!({"op": "published", "id": id, "closure": closure, "status": status, "detail": detail});
             with_refusal(meaning, &refused.refusal)
         }
         ServerFrame::Error { id, refusal, subject, detail } => {

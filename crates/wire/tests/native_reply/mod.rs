@@ -31,10 +31,11 @@ pub(crate) fn to_reply(frame: ServerFrame) -> Option<Reply> {
         }
         ServerFrame::Unsubscribed { id, subject } => Reply::Unsubscribed { id, subject },
         ServerFrame::Published { id, closure, outcome: Ok(accepted) } => {
-            Reply::Published { id, closure, outcome: Ok(accepted) }
+            Reply::Published { id, closure, outcome: Ok(accepted), detail: None }
         }
         ServerFrame::Published { id, closure, outcome: Err(refused) } => {
-            Reply::Published { id, closure, outcome: Err(refused.refusal.code()?) }
+            let outcome = Err(refused.refusal.code()?);
+            Reply::Published { id, closure, outcome, detail: refused.detail }
         }
         ServerFrame::Error { id, refusal, subject, detail } => {
             Reply::Error { id, code: refusal.code()?, subject, detail }
