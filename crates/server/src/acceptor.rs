@@ -120,11 +120,13 @@ impl Acceptor {
                     self.hand_over(accepted);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => return true,
-                    // The peer gave up before we came to it.
-                    _ => {}
-                },
+                Err(error) => {
+                    let out_of = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+                    if error.raw_os_error().is_some_and(|number| out_of.contains(&number)) {
+                        return true;
+                    }
+                    // Else the peer gave up before we came to it.
+                }
             }
         }
     }

@@ -39,6 +39,9 @@ pub struct Rules {
     pub renew_before_ms: u64,
 }
 
+/// Why a request is refused, and the detail for a person.
+type Refusal = (Code, Option<Box<str>>);
+
 /// The moment at which something happens.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {

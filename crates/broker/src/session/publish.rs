@@ -2,7 +2,7 @@
 
 use sterna_model::{Code, ConnectionId, Message, Publish, PublisherStamp, Qos, Reply, Subject};
 
-use super::{Now, Output, Rules, Session};
+use super::{Now, Output, Refusal, Rules, Session};
 use crate::core::{Event, PublishEvent};
 
 impl Session {
@@ -39,7 +39,7 @@ impl Session {
         rules: &Rules,
         (subject, reply_to): (&str, Option<&str>),
         publish: Publish,
-    ) -> Result<(Message, Option<PublisherStamp>), (Code, Option<Box<str>>)> {
+    ) -> Result<(Message, Option<PublisherStamp>), Refusal> {
         let refuse = |code| Err((code, None));
         let Some(identity) = &self.identity else { return refuse(Code::ConnectRequired) };
         if !self.address_may_publish {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sterna_model::{Code, ConnectionId, Kind, Qos, Record, Reply, Seq, Subject, SubjectId, SubscribeItem};
 
 use super::fetch::{CatchUp, Joining, Wish};
-use super::{Output, Rules, Session, Subscription};
+use super::{Output, Refusal, Rules, Session, Subscription};
 use crate::core::{Cursor, Cut, Event, Page};
 use crate::shard::{Audiences, Sessions, Subscriber};
 
@@ -36,7 +36,7 @@ impl Session {
         }
     }
 
-    fn judge_subscribe(&self, rules: &Rules, subject: &str) -> Result<Subject, (Code, Option<Box<str>>)> {
+    fn judge_subscribe(&self, rules: &Rules, subject: &str) -> Result<Subject, Refusal> {
         let Some(identity) = &self.identity else { return Err((Code::ConnectRequired, None)) };
         let name = Subject::parse(subject)
             .map_err(|error| (Code::SubjectInvalid, Some(error.to_string().into())))?;

@@ -140,7 +140,7 @@ impl Shard {
     /// A connection's own time within a drain's window.
     fn pace(&self, index: u32, window_ms: u64) -> u64 {
         let mixed = (self.seed ^ u64::from(index)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 32) * window_ms >> 32
+        ((mixed >> 32) * window_ms) >> 32
     }
 
     /// Lets a connection go: it reads no more, and closes when every publish is answered.

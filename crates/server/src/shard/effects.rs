@@ -66,7 +66,7 @@ impl Shard {
             }
             Effect::Answer { to, name, cut, messages } => {
                 if let Some(index) = self.current(to) {
-                    self.on_answer(index, &name, cut, messages);
+                    self.on_answer(index, &name, cut, &messages);
                 }
             }
             Effect::Deliver { .. } => unreachable!("deliveries travel with their encoded forms"),

@@ -12,9 +12,6 @@ use super::Shard;
 use super::connection::{Answer, Protocol, Waiting};
 use super::reply::recovery_header;
 
-/// Messages that follow a position.
-type Messages = Vec<(Kind, Arc<Record>)>;
-
 impl Shard {
     pub(super) fn produce(&mut self, index: u32, mut request: HttpRequest) {
         if !self.settings.rest_enabled {
@@ -99,12 +96,12 @@ impl Shard {
     }
 
     /// The core has answered a consume request.
-    pub(super) fn on_answer(&mut self, index: u32, name: &Subject, cut: Cut, messages: Messages) {
+    pub(super) fn on_answer(&mut self, index: u32, name: &Subject, cut: Cut, messages: &[(Kind, Arc<Record>)]) {
         let Protocol::Waiting(waiting) = &mut self.connection(index).protocol else { return };
         let Answer::Consume { subject, wait_ms } = &waiting.answer else { return };
         let wait_ms = *wait_ms;
         let mut result = ConsumeResult::new(subject);
-        for (kind, record) in &messages {
+        for (kind, record) in messages {
             result.push(*kind, record);
         }
         let recovery = recovery_header(cut.recovery);
