@@ -221,7 +221,7 @@ configuration! {
         /// Password of MonitorUsername.
         "MonitorPassword" => password: Option<Secret<String>>
             = Maybe("", Password(1024)), "", Restart;
-        /// Address of the HTTP interface; a missing port is 4000.
+        /// Address of the HTTP interface, statistics as JSON on `/`; a missing port is 4000.
         "MonitorHTTP.Listen" => http_listen: Address
             = ListenAddress(4000), "127.0.0.1:4000", Restart;
         /// TLS with TlsCertificate and TlsKey.
@@ -243,7 +243,7 @@ configuration! {
 
     /// Logs.
     pub log: Log, "Logging" {
-        /// Folder of the log files.
+        /// Folder of the log file, sterna.log, and of the audits' own files.
         "LogFolder" => folder: Option<PathBuf>
             = Maybe("stdout", File), "stdout", Restart;
         /// Least severity that is logged.
@@ -252,7 +252,8 @@ configuration! {
         /// Form of the lines.
         "LogFormat" => format: LogFormat
             = Choice(LOG_FORMATS), "text", Restart;
-        /// A log file is closed at this size and a new one begun.
+        /// A log file that would grow beyond this size gets a number at its end, and a new one is begun. Old
+        /// ones stay.
         "LogRotateLimit" => rotate_bytes: usize
             = Size(64 * KB, 1024 * GB), "10 MB", Restart;
         /// Time between two lines of statistics; 0 is none.
@@ -262,18 +263,19 @@ configuration! {
 
     /// Optional features.
     pub extensions: Extensions, "Extensions" {
-        /// Audit log of connects, subscribes and disconnects.
+        /// Audit log of connects, subscribes, unsubscribes, reads and disconnects; in LogFolder, a file of its
+        /// own: access.log.
         "Extension.Audit.Access" | "Audit.Access" => audit_access: bool
-            = Choice(SWITCH_OR_LOG4J), "off", Restart, Later;
+            = Choice(SWITCH_OR_LOG4J), "off", Restart;
         /// Audit log of published messages.
         "Extension.Audit.Message" | "Audit.Publish" => audit_message: bool
             = Choice(SWITCH_OR_LOG4J), "off", Restart, Later;
         /// Audit log of the cache.
         "Extension.Audit.Cache" | "Audit.Cache" => audit_cache: bool
             = Choice(SWITCH_OR_LOG4J), "off", Restart, Later;
-        /// Audit log of the statistics.
+        /// With LogFolder, the lines of Stats.LogInterval go into a file of their own: stats.log.
         "Extension.Audit.Stats" | "Audit.Stats" => audit_stats: bool
-            = Choice(SWITCH_OR_LOG4J), "off", Restart, Later;
+            = Choice(SWITCH_OR_LOG4J), "off", Restart;
         /// Presence: who is connected.
         "Extension.Presence" | "PresenceExtension" => presence: bool
             = Choice(SWITCH), "false", Restart, Later;

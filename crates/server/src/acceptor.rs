@@ -32,9 +32,11 @@ pub(crate) struct Acceptor {
     connections_max: u64,
     stop: Arc<AtomicBool>,
     next: usize,
-    /// Connections handed out since the counts were last read.
     refused: Arc<Gauge>,
+    /// Connections that the shards took.
     handed: u64,
+    /// Whether the last connection found every place taken.
+    full: bool,
 }
 
 /// Stops an acceptor from another thread.
@@ -81,6 +83,7 @@ impl Acceptor {
             next: 0,
             refused,
             handed: 0,
+            full: false,
         };
         Ok((acceptor, stopper))
     }
@@ -132,7 +135,13 @@ impl Acceptor {
     }
 
     fn hand_over(&mut self, mut accepted: Accepted) {
-        if self.connections() >= self.connections_max {
+        let full = self.connections() >= self.connections_max;
+        let was_full = std::mem::replace(&mut self.full, full);
+        if full {
+            if !was_full {
+                let connections_max = self.connections_max;
+                tracing::warn!(connections_max, "new connections are refused; raise MaxConnections or the open-files limit");
+            }
             self.refuse(&accepted);
             return;
         }
@@ -157,9 +166,9 @@ impl Acceptor {
         }
     }
 
-    /// Connections that exist: handed over and not closed.
+    /// Connections that exist: handed over, and neither refused by the shard nor closed.
     fn connections(&self) -> u64 {
-        let closed: u64 = self.metrics.iter().map(|metrics| metrics.closed.value()).sum();
-        self.handed.saturating_sub(closed)
+        let gone = |metrics: &Arc<ShardMetrics>| metrics.refused.value() + metrics.closed.value();
+        self.handed.saturating_sub(self.metrics.iter().map(gone).sum())
     }
 }

@@ -8,11 +8,17 @@ use sterna_broker::session::Now;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    start_unix_ms: u64,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), start_unix_ms: Self::unix_ms() }
+    }
+
+    /// Unix time of the start, milliseconds.
+    pub(crate) fn start_unix_ms(self) -> u64 {
+        self.start_unix_ms
     }
 
     /// Microseconds since the start.

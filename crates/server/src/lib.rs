@@ -1,12 +1,14 @@
 //! The body of a member: threads, sockets, timers, signals. It obeys the rules' effects and decides nothing.
 
 mod acceptor;
+mod admin;
 mod clock;
 mod core_thread;
 mod delivery;
 mod lifecycle;
 mod listen;
 mod mailbox;
+mod member;
 mod metrics;
 mod pages;
 mod process;
@@ -16,5 +18,8 @@ mod shard;
 mod status;
 mod trace;
 
+pub use admin::reference_markdown;
 pub use lifecycle::{ServeError, serve};
+pub use listen::BindError;
+pub use process::UserError;
 pub use reload::SettingsError;

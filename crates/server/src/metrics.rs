@@ -31,8 +31,8 @@ pub(crate) const BUCKETS_US: [u64; 16] = [
 #[derive(Debug, Default)]
 pub(crate) struct Histogram {
     /// Per bucket, the last one unbounded; not cumulative.
-    pub(crate) buckets: [Gauge; BUCKETS_US.len() + 1],
-    pub(crate) sum_us: Gauge,
+    buckets: [Gauge; BUCKETS_US.len() + 1],
+    sum_us: Gauge,
 }
 
 impl Histogram {
@@ -40,6 +40,33 @@ impl Histogram {
         let bucket = BUCKETS_US.partition_point(|bound| *bound < us);
         self.buckets[bucket].add(1);
         self.sum_us.add(us);
+    }
+
+    /// Microseconds of all observations together.
+    pub(crate) fn sum_us(&self) -> u64 {
+        self.sum_us.value()
+    }
+}
+
+/// What one histogram, or several together, held at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// Observations per bucket, the last one unbounded; not cumulative.
+    pub(crate) counts: [u64; BUCKETS_US.len() + 1],
+    /// Microseconds of all observations together.
+    pub(crate) sum_us: u64,
+}
+
+impl Times {
+    pub(crate) fn of<'a>(histograms: impl IntoIterator<Item = &'a Histogram>) -> Self {
+        let mut times = Self::default();
+        for histogram in histograms {
+            for (count, bucket) in times.counts.iter_mut().zip(&histogram.buckets) {
+                *count += bucket.value();
+            }
+            times.sum_us += histogram.sum_us();
+        }
+        times
     }
 }
 
@@ -52,6 +79,8 @@ pub(crate) struct ShardMetrics {
     pub(crate) connections_encrypted: Gauge,
     pub(crate) subscriptions: Gauge,
     pub(crate) accepted: Gauge,
+    /// Sockets that were handed over and did not become connections.
+    pub(crate) refused: Gauge,
     pub(crate) closed: Gauge,
     pub(crate) messages_in: Gauge,
     pub(crate) messages_out: Gauge,
@@ -85,4 +114,21 @@ pub(crate) struct CoreMetrics {
     pub(crate) cache_bytes: Gauge,
     pub(crate) epoch: Gauge,
     pub(crate) batch_us: Histogram,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_counts_in_the_first_bucket_whose_bound_it_does_not_exceed() {
+        let histogram = Histogram::default();
+        for us in [0, 50, 51, 2_000_000, 2_000_001] {
+            histogram.observe(us);
+        }
+        let times = Times::of([&histogram, &Histogram::default()]);
+        assert_eq!((times.counts[0], times.counts[1]), (2, 1));
+        assert_eq!(times.counts[BUCKETS_US.len() - 1..], [1, 1]);
+        assert_eq!(times.sum_us, 4_000_102);
+    }
 }

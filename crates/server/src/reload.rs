@@ -1,5 +1,6 @@
 //! From configuration to settings, at start and on SIGHUP.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -29,6 +30,19 @@ const SESSIONS_DIVISOR: usize = 4;
 /// Bytes of the cache: subjects, history, snapshots.
 pub(crate) fn cache_bytes_max(config: &Config) -> usize {
     config.limits.memory_bytes - config.limits.memory_bytes / SESSIONS_DIVISOR
+}
+
+/// The running configuration with what SIGHUP takes up from a newer one; the rest waits for a restart.
+pub(crate) fn taken_up(running: &Config, newer: &Config) -> Config {
+    let mut config = running.clone();
+    // Without a certificate the listeners that need one must have gone, and they go at a restart.
+    config.tls = newer.tls.clone().or(config.tls);
+    if discriminant(&config.entitlement) == discriminant(&newer.entitlement) {
+        config.entitlement = newer.entitlement.clone();
+    }
+    config.publish_from = newer.publish_from.clone();
+    config.log.level = newer.log.level;
+    config
 }
 
 /// Makes settings of a configuration.
@@ -144,5 +158,60 @@ impl Judge for KeyAuthority {
         let identity = self.authority.verify(token, now_s).map_err(|error| error.code())?;
         let shared = self.everybody.iter().find(|known| ***known == identity);
         Ok(shared.cloned().unwrap_or_else(|| Arc::new(identity)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sterna_config::{LogLevel, Reload, Sources, load, parameters};
+
+    use super::*;
+
+    fn config(options: &[&str]) -> Config {
+        let command_line = options.iter().map(ToString::to_string).collect();
+        load(&Sources { command_line, ..Sources::default() }).unwrap().config
+    }
+
+    #[test]
+    fn sighup_takes_up_what_is_declared_so_and_nothing_else() {
+        let hangup = |parameter: &&sterna_config::Parameter| {
+            parameter.reload == Reload::Hangup && parameter.holds_path_of.is_none()
+        };
+        let mut names: Vec<_> =
+            parameters().iter().filter(hangup).map(|parameter| parameter.name).collect();
+        names.sort_unstable();
+        let taken_up_below = [
+            "EntitlementAllowToken",
+            "Jwt.Algorithm",
+            "Jwt.HmacSecret",
+            "Jwt.PublicKeyPath",
+            "Jwt.RenewTokenBeforeSeconds",
+            "Jwt.SignatureType",
+            "LogLevel",
+            "PublishAllowFromAddressList",
+            "TlsCertificate",
+            "TlsKey",
+        ];
+        assert_eq!(names, taken_up_below, "taken_up must know a parameter that SIGHUP takes up");
+
+        let running = config(&["EntitlementAllowToken=old"]);
+        let newer = config(&[
+            "EntitlementAllowToken=new",
+            "LogLevel=DEBUG",
+            "PublishAllowFromAddressList=10.0.0.0/8",
+            "KeepAliveInterval=7",
+            "Memory=64MB",
+        ]);
+        let expected =
+            config(&["EntitlementAllowToken=new", "LogLevel=DEBUG", "PublishAllowFromAddressList=10.0.0.0/8"]);
+        assert_eq!(taken_up(&running, &newer), expected);
+        assert_eq!(expected.log.level, LogLevel::Debug);
+    }
+
+    #[test]
+    fn another_entitlement_waits_for_a_restart() {
+        let running = config(&[]);
+        let newer = config(&["Entitlement=None"]);
+        assert_eq!(taken_up(&running, &newer), running);
     }
 }

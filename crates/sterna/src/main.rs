@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     let load = || {
         sterna_config::load(&sterna_config::Sources {
             command_line: std::env::args().skip(1).map(|a| a.trim_start_matches("-D").to_owned()).collect(),
+            read_file: |path| std::fs::read_to_string(path),
             ..Default::default()
         })
     };

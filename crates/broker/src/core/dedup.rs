@@ -112,3 +112,58 @@ impl Publishers {
         self.current.get(publisher).or_else(|| self.previous.get(publisher))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(publisher: &str, seq: u64) -> PublisherStamp {
+        PublisherStamp { publisher: publisher.into(), seq }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_no_longer_counted() {
+        let mut publishers = Publishers::new(1, 10_000);
+        let mut budget = Budget::new(1_000_000);
+        publishers.on_timer(1_000, &mut budget);
+        for seq in 0..2 * PUBLISHER_WINDOW as u64 {
+            publishers.remember(stamp("a", seq), Position::new(7, seq), &mut budget);
+            publishers.remember(stamp("b", 1000 - seq.min(999)), Position::new(7, seq), &mut budget);
+        }
+        let bytes_max = 2 * (Publishers::NEW_BYTES_MAX + PUBLISHER_WINDOW * REMEMBERED_BYTES);
+        assert!((1..bytes_max).contains(&budget.used()), "{}", budget.used());
+        publishers.on_timer(11_000, &mut budget);
+        publishers.remember(stamp("a", 5000), Position::new(7, 1), &mut budget);
+        publishers.on_timer(21_000, &mut budget);
+        assert_eq!(publishers.len(), 1, "b was silent for a whole generation");
+        assert_eq!(publishers.find(&stamp("a", 1023)), Ok(Some(Position::new(7, 1023))));
+        publishers.on_timer(31_000, &mut budget);
+        assert_eq!((publishers.len(), budget.used()), (0, 0));
+    }
+
+    #[test]
+    fn the_highest_of_the_window_are_kept_in_whatever_order_they_come() {
+        let mut publishers = Publishers::new(1, 10_000);
+        let mut budget = Budget::new(1_000_000);
+        let window = PUBLISHER_WINDOW as u64;
+        for seq in (1..=window + 1).rev() {
+            assert_eq!(publishers.find(&stamp("a", seq)), Ok(None));
+            publishers.remember(stamp("a", seq), Position::new(7, seq), &mut budget);
+        }
+        assert_eq!(publishers.find(&stamp("a", 1)), Err(Code::PublisherSequenceTooOld));
+        assert_eq!(publishers.find(&stamp("a", 2)), Ok(Some(Position::new(7, 2))));
+        assert_eq!(publishers.find(&stamp("a", window + 2)), Ok(None));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_forgets_nothing_early() {
+        let mut publishers = Publishers::new(1, 10_000);
+        let mut budget = Budget::new(1_000_000);
+        publishers.on_timer(100_000, &mut budget);
+        publishers.remember(stamp("a", 1), Position::new(7, 1), &mut budget);
+        for now_ms in [50_000, 60_000, 70_000] {
+            publishers.on_timer(now_ms, &mut budget);
+        }
+        assert_eq!(publishers.find(&stamp("a", 1)), Ok(Some(Position::new(7, 1))));
+    }
+}

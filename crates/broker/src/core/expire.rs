@@ -1,6 +1,6 @@
 //! What time takes away: history, snapshots, idle subjects. Each subject has at most one place in the schedule.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use sterna_model::{Seq, SubjectId};
 
@@ -14,24 +14,20 @@ const IDLE_SUBJECT_S: u64 = 600;
 /// Which subjects to look at in which second.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    by_second: BTreeMap<u64, Vec<SubjectId>>,
+    places: BTreeSet<(u64, SubjectId)>,
 }
 
 impl Schedule {
-    fn insert(&mut self, second: u64, subject: SubjectId) {
-        self.by_second.entry(second).or_default().push(subject);
+    /// Gives a subject its place, instead of the one it may have.
+    fn place(&mut self, subject: SubjectId, before_s: u64, second: u64) {
+        self.places.remove(&(before_s, subject));
+        self.places.insert((second, subject));
     }
 
-    /// Next subject due at `now_s`.
-    fn pop_due(&mut self, now_s: u64) -> Option<(u64, SubjectId)> {
-        loop {
-            let mut first = self.by_second.first_entry().filter(|entry| *entry.key() <= now_s)?;
-            let second = *first.key();
-            if let Some(subject) = first.get_mut().pop() {
-                return Some((second, subject));
-            }
-            first.remove();
-        }
+    /// Takes out the next subject due at `now_s`.
+    fn pop_due(&mut self, now_s: u64) -> Option<SubjectId> {
+        self.places.first().filter(|(second, _)| *second <= now_s)?;
+        self.places.pop_first().map(|(_, subject)| subject)
     }
 }
 
@@ -40,7 +36,8 @@ impl Core {
     pub(super) fn schedule_subject(&mut self, subject: SubjectId) {
         let limits = self.limits;
         let Some(state) = self.subjects.get_mut(subject) else { return };
-        let oldest = state.history.front().map(|record| record.time_ms + limits.history_expire_ms);
+        let oldest = state.history.front();
+        let oldest = oldest.map(|record| record.time_ms.saturating_add(limits.history_expire_ms));
         let snapshot = state.snapshot.as_ref().zip(limits.snapshot_expire_ms);
         let snapshot = snapshot.map(|(record, expire_ms)| record.time_ms.saturating_add(expire_ms));
         let idle = state.is_empty().then_some((state.used_s + IDLE_SUBJECT_S) * 1000);
@@ -48,29 +45,26 @@ impl Core {
         // Rounded up: a message is kept at least as long as promised.
         let second = next_ms.div_ceil(1000);
         if state.wakeup_s == 0 || second < state.wakeup_s {
+            self.schedule.place(subject, state.wakeup_s, second);
             state.wakeup_s = second;
-            self.schedule.insert(second, subject);
         }
     }
 
     /// Expires what is due.
     pub(super) fn expire(&mut self, now_ms: u64) {
         for _ in 0..SUBJECTS_PER_CALL_MAX {
-            let Some((second, subject)) = self.schedule.pop_due(now_ms / 1000) else { return };
-            // An entry that is not the subject's current one was overtaken by an earlier one.
-            let current = self.subjects.get(subject).is_some_and(|state| state.wakeup_s == second);
-            if current {
-                self.expire_subject(now_ms, subject);
-            }
+            let Some(subject) = self.schedule.pop_due(now_ms / 1000) else { return };
+            self.expire_subject(now_ms, subject);
         }
     }
 
     fn expire_subject(&mut self, now_ms: u64, subject: SubjectId) {
         let limits = self.limits;
-        let state = self.subjects.get_mut(subject).expect("the caller saw it");
+        let state = self.subjects.get_mut(subject).expect("a forgotten subject has no place");
         state.wakeup_s = 0;
         let mut freed = 0;
-        while state.history.front().is_some_and(|r| r.time_ms + limits.history_expire_ms <= now_ms) {
+        let is_old = |time_ms: u64| time_ms.saturating_add(limits.history_expire_ms) <= now_ms;
+        while state.history.front().is_some_and(|record| is_old(record.time_ms)) {
             freed += state.pop_history();
             self.counters.expired += 1;
         }
@@ -92,6 +86,24 @@ impl Core {
     fn forget_subject(&mut self, subject: SubjectId) {
         let state = self.subjects.remove(subject);
         self.floor = Seq(self.floor.0.max(state.last.0));
-        self.budget.remove(state.overhead_bytes());
+        self.budget.remove(state.overhead_bytes(self.limits.shards));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_has_one_place() {
+        let mut schedule = Schedule::default();
+        schedule.place(SubjectId(1), 0, 50);
+        schedule.place(SubjectId(2), 0, 40);
+        schedule.place(SubjectId(1), 50, 30);
+        assert_eq!(schedule.places.len(), 2);
+        assert_eq!(schedule.pop_due(29), None);
+        assert_eq!(schedule.pop_due(40), Some(SubjectId(1)));
+        assert_eq!(schedule.pop_due(40), Some(SubjectId(2)));
+        assert_eq!(schedule.pop_due(100), None);
     }
 }

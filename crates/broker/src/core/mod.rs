@@ -83,7 +83,7 @@ pub struct Core {
     budget: Budget,
     counters: CoreCounters,
     /// Highest last seq of any forgotten subject; subjects met for the first time start from here, so that
-    /// a position of a forgotten subject can never look complete.
+    /// a position of a forgotten subject looks complete only if it was the last one.
     floor: Seq,
 }
 

@@ -3,6 +3,7 @@
 use sterna_model::{Code, Qos, Record};
 
 use super::dedup::Publishers;
+use super::subject::OVERHEAD_BYTES_MAX;
 use super::{Core, Effect, PublishEvent};
 
 impl Core {
@@ -57,7 +58,7 @@ impl Core {
             more += Record::message_cost_bytes(message);
         }
         if state.is_none() {
-            more += NEW_SUBJECT_BYTES_MAX;
+            more += message.subject.as_str().len() + OVERHEAD_BYTES_MAX;
         }
         if publish.stamp.is_some() {
             more += Publishers::NEW_BYTES_MAX;
@@ -73,6 +74,3 @@ impl Core {
         self.budget.fits(more, freed)
     }
 }
-
-/// Upper bound of what a subject costs besides its records.
-const NEW_SUBJECT_BYTES_MAX: usize = sterna_model::limit::SUBJECT_BYTES_MAX + 512;

@@ -24,8 +24,8 @@ pub(super) struct Origin {
     snapshot_first: bool,
 }
 
-/// Judges a start against a subject. `floor` is the floor if the subject was unknown a moment ago, else 0.
-pub(super) fn judge(state: &SubjectState, epoch: Epoch, floor: Seq, start: Start) -> (Cut, Origin) {
+/// Judges a start against a subject.
+pub(super) fn judge(state: &SubjectState, epoch: Epoch, start: Start) -> (Cut, Origin) {
     let last = state.last;
     let position = Position { epoch, seq: last };
     let cut = |recovery, missed| Cut { recovery, position, missed };
@@ -38,23 +38,24 @@ pub(super) fn judge(state: &SubjectState, epoch: Epoch, floor: Seq, start: Start
     if resume.epoch != epoch || resume.seq > last {
         return (cut(Recovery::Reset, None), fresh());
     }
-    let forgotten = floor > Seq(0);
-    if !forgotten && resume.seq.next() >= first_recoverable(state) {
+    if resume.seq.next() >= first_recoverable(state) {
         let origin =
             Origin { from: resume.seq.next(), cut: last, kind: Kind::Recovered, snapshot_first: false };
         return (cut(Recovery::Complete, None), origin);
     }
     let origin = fresh();
-    let missed = missed(state, resume.seq.next(), origin.from);
+    // Of the seqs up to the floor nobody knows which there were.
+    let missed = missed(state, resume.seq.next(), origin.from).filter(|_| resume.seq >= state.floor);
     (cut(Recovery::Gap, missed), origin)
 }
 
-/// Judges a start against a subject that is not known.
+/// Judges a start against a subject that is not known. If it ever had messages, the last one had a seq of at
+/// most `floor`: so nothing follows the floor itself, and of earlier positions nobody can tell.
 pub(super) fn judge_unknown(epoch: Epoch, floor: Seq, start: Start) -> Cut {
     let recovery = match start.resume {
         None => Recovery::Fresh,
         Some(resume) if resume.epoch != epoch || resume.seq > floor => Recovery::Reset,
-        Some(_) if floor == Seq(0) => Recovery::Complete,
+        Some(resume) if resume.seq == floor => Recovery::Complete,
         Some(_) => Recovery::Gap,
     };
     Cut { recovery, position: Position { epoch, seq: floor }, missed: None }

@@ -9,10 +9,18 @@ use sterna_model::{Qos, Record, Seq, ShardId, Subject, SubjectId};
 
 use super::ShardSet;
 
+/// Bound of [`SubjectState::overhead_bytes`] without the name.
+pub(super) const OVERHEAD_BYTES_MAX: usize = 512;
+const _: () = assert!(
+    size_of::<Option<SubjectState>>() + 104 + 4 * ShardSet::SHARDS_MAX as usize <= OVERHEAD_BYTES_MAX
+);
+
 /// What the member knows of one subject.
 #[derive(Debug)]
 pub(super) struct SubjectState {
     pub(super) name: Subject,
+    /// Seq from which the subject began here: what was before is forgotten.
+    pub(super) floor: Seq,
     /// Seq of the last guaranteed message.
     pub(super) last: Seq,
     /// Guaranteed messages with contiguous seqs ending at `last`, or empty.
@@ -28,10 +36,11 @@ pub(super) struct SubjectState {
 }
 
 impl SubjectState {
-    fn new(name: Subject, last: Seq) -> Self {
+    fn new(name: Subject, floor: Seq) -> Self {
         Self {
             name,
-            last,
+            floor,
+            last: floor,
             history: VecDeque::new(),
             snapshot: None,
             interest: None,
@@ -108,23 +117,31 @@ impl SubjectState {
     }
 
     /// Bytes of the state itself, without records.
-    pub(super) fn overhead_bytes(&self) -> usize {
-        // State, name with its reference counts, entry of the hash table at its usual load, a small ring.
-        size_of::<Option<Self>>() + 16 + self.name.as_str().len() + 16 + 48
+    pub(super) fn overhead_bytes(&self, shards: u16) -> usize {
+        // State, name with its reference counts, entry of the hash table at its usual load and a small ring,
+        // place in the schedule, interest of each shard.
+        size_of::<Option<Self>>() + 16 + self.name.as_str().len() + 16 + 48 + 24 + 4 * usize::from(shards)
     }
 }
 
-/// All subjects of a member, by number and by name.
+/// Subjects in one chunk of the table.
+const CHUNK: usize = 1024;
+
+/// All subjects of a member, by number and by name. In chunks, so that growing never copies them all.
 #[derive(Debug)]
 pub(super) struct SubjectTable {
-    states: Vec<Option<SubjectState>>,
+    chunks: Vec<Box<[Option<SubjectState>]>>,
     free: Vec<SubjectId>,
     names: HashMap<Subject, SubjectId, FixedState>,
 }
 
 impl SubjectTable {
     pub(super) fn new(seed: u64) -> Self {
-        Self { states: Vec::new(), free: Vec::new(), names: HashMap::with_hasher(FixedState::with_seed(seed)) }
+        Self {
+            chunks: Vec::new(),
+            free: Vec::new(),
+            names: HashMap::with_hasher(FixedState::with_seed(seed)),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -136,16 +153,17 @@ impl SubjectTable {
     }
 
     /// Adds a subject that is not in the table.
-    pub(super) fn insert(&mut self, name: Subject, last: Seq) -> SubjectId {
-        let state = SubjectState::new(name.clone(), last);
-        let id = if let Some(id) = self.free.pop() {
-            self.states[id.0 as usize] = Some(state);
-            id
-        } else {
-            let id = SubjectId(u32::try_from(self.states.len()).expect("memory ends before the numbers do"));
-            self.states.push(Some(state));
-            id
-        };
+    pub(super) fn insert(&mut self, name: Subject, floor: Seq) -> SubjectId {
+        let state = SubjectState::new(name.clone(), floor);
+        if self.free.is_empty() {
+            let first = self.chunks.len() * CHUNK;
+            let numbers = (first..first + CHUNK).rev();
+            let id = |number| SubjectId(u32::try_from(number).expect("memory ends before the numbers do"));
+            self.free.extend(numbers.map(id));
+            self.chunks.push((0..CHUNK).map(|_| None).collect());
+        }
+        let id = self.free.pop().expect("just filled");
+        *self.place(id).expect("its chunk exists") = Some(state);
         let before = self.names.insert(name, id);
         assert!(before.is_none(), "a subject has one number");
         id
@@ -153,17 +171,21 @@ impl SubjectTable {
 
     /// Removes a subject; its number may be given to another one.
     pub(super) fn remove(&mut self, id: SubjectId) -> SubjectState {
-        let state = self.states[id.0 as usize].take().expect("only known subjects are removed");
+        let state = self.place(id).and_then(Option::take).expect("only known subjects are removed");
         self.names.remove(&state.name);
         self.free.push(id);
         state
     }
 
     pub(super) fn get(&self, id: SubjectId) -> Option<&SubjectState> {
-        self.states.get(id.0 as usize)?.as_ref()
+        self.chunks.get(id.0 as usize / CHUNK)?[id.0 as usize % CHUNK].as_ref()
     }
 
     pub(super) fn get_mut(&mut self, id: SubjectId) -> Option<&mut SubjectState> {
-        self.states.get_mut(id.0 as usize)?.as_mut()
+        self.place(id)?.as_mut()
+    }
+
+    fn place(&mut self, id: SubjectId) -> Option<&mut Option<SubjectState>> {
+        Some(&mut self.chunks.get_mut(id.0 as usize / CHUNK)?[id.0 as usize % CHUNK])
     }
 }

@@ -4,6 +4,7 @@ use sterna_model::limit::RECOVERY_PAGE_BYTES_MAX;
 use sterna_model::{Code, ConnectionId, Kind, Recovery, Seq, ShardId, Start, Subject, SubjectId};
 
 use super::recover::{self, Origin};
+use super::subject::OVERHEAD_BYTES_MAX;
 use super::{Core, Effect, Page, Reading, SubscribeEvent};
 
 /// Where a catch-up goes on.
@@ -21,11 +22,10 @@ impl Core {
     pub(super) fn handle_subscribe(&mut self, now_ms: u64, event: SubscribeEvent, effects: &mut Vec<Effect>) {
         let SubscribeEvent { from, id, name, start, conflation_ms } = event;
         let known = self.subjects.find(name.as_str()).is_some();
-        if !known && !self.budget.fits(name.as_str().len() + 512, 0) {
+        if !known && !self.budget.fits(name.as_str().len() + OVERHEAD_BYTES_MAX, 0) {
             effects.push(Effect::SubscribeRefused { to: from, id, name, code: Code::MemoryFull });
             return;
         }
-        let floor = if known { Seq(0) } else { self.floor };
         let subject = self.subject_id(&name);
         let epoch = self.epoch;
         let shards = self.limits.shards;
@@ -33,7 +33,7 @@ impl Core {
         state.used_s = now_ms / 1000;
         state.add_interest(from.shard, shards);
         let name = state.name.clone();
-        let (cut, origin) = recover::judge(state, epoch, floor, start);
+        let (cut, origin) = recover::judge(state, epoch, start);
         let page = recover::first_page(state, origin, RECOVERY_PAGE_BYTES_MAX);
         self.count_recovery(cut.recovery);
         effects.push(Effect::Subscribed { to: from, id, conflation_ms, subject, name, cut, page });
@@ -46,14 +46,9 @@ impl Core {
         cursor: Cursor,
         effects: &mut Vec<Effect>,
     ) {
-        // A subject with a subscription is never forgotten; one that is unknown was released meanwhile.
-        let Some(state) = self.subjects.get(subject) else { return };
-        let page = if cursor.next < state.first_available() {
-            self.counters.recoveries_overrun += 1;
-            None
-        } else {
-            Some(recover::next_page(state, cursor, RECOVERY_PAGE_BYTES_MAX))
-        };
+        let state = self.subjects.get(subject).filter(|state| state.first_available() <= cursor.next);
+        let page = state.map(|state| recover::next_page(state, cursor, RECOVERY_PAGE_BYTES_MAX));
+        self.counters.recoveries_overrun += u64::from(page.is_none());
         effects.push(Effect::Caught { to, subject, cursor, page });
     }
 
@@ -94,7 +89,7 @@ impl Core {
         let found = self.subjects.find(name.as_str()).and_then(|id| self.subjects.get(id));
         let (cut, page) = match found {
             Some(state) => {
-                let (cut, origin) = recover::judge(state, self.epoch, Seq(0), start);
+                let (cut, origin) = recover::judge(state, self.epoch, start);
                 (cut, recover::read(state, origin))
             }
             None => (recover::judge_unknown(self.epoch, self.floor, start), Page::default()),
@@ -116,7 +111,7 @@ impl Core {
         }
         let id = self.subjects.insert(name.clone(), self.floor);
         let state = self.subjects.get(id).expect("just inserted");
-        self.budget.add(state.overhead_bytes());
+        self.budget.add(state.overhead_bytes(self.limits.shards));
         id
     }
 

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use sterna_model::limit::FETCHES_IN_FLIGHT_MAX;
 use sterna_model::{ConnectionId, Start, Subject, SubjectId};
 
 use super::{Output, Session};
 use crate::core::{Cursor, Event, SubscribeEvent};
 
-/// With this many wishes waiting the shard stops reading from the client.
-const WAITING_HIGH: usize = 10_000;
+/// With this much waiting the shard stops reading from the client. (One request may go beyond it.)
+const WAITING_BYTES_HIGH: usize = 256 * 1024;
 
 /// One wish. Each leads to exactly one effect of the core, in order.
 #[derive(Debug)]
@@ -19,48 +21,61 @@ pub(super) enum Wish {
     Unsubscribe { id: Option<u64>, name: Subject },
 }
 
+impl Wish {
+    /// Bytes of the name with its reference counts.
+    fn name_bytes(&self) -> usize {
+        match self {
+            Self::Subscribe { name, .. } | Self::Unsubscribe { name, .. } => name.as_str().len() + 16,
+            Self::Continue { .. } => 0,
+        }
+    }
+}
+
 /// The wishes of a session.
 #[derive(Debug, Default)]
 pub(super) struct Fetch {
-    pub(super) waiting: VecDeque<Wish>,
+    waiting: VecDeque<Wish>,
+    /// Bytes of the names in `waiting`.
+    name_bytes: usize,
     /// Wishes that the core has not answered yet.
-    pub(super) in_flight: u8,
+    in_flight: u8,
     /// Subscriptions whose subscribe is waiting or on its way.
     pub(super) subscribing: usize,
-    /// Subscriptions that have begun but have not caught up with the live flow.
-    pub(super) catching_up: Vec<CatchUp>,
+    /// Subscriptions that have begun but have not caught up with the live flow. Keyed by our own numbers: no
+    /// need of a seed.
+    pub(super) catching_up: HashMap<SubjectId, CatchUp, FixedState>,
 }
 
 /// A subscription that has begun but has not caught up.
 #[derive(Debug)]
 pub(super) struct CatchUp {
-    pub(super) joining: Joining,
+    pub(super) name: Subject,
+    pub(super) conflation_ms: u32,
     /// Where it goes on; the answer to an older question has another one.
     pub(super) cursor: Cursor,
 }
 
-/// What a session needs to know of a subject to join its audience.
-#[derive(Debug)]
-pub(super) struct Joining {
-    pub(super) subject: SubjectId,
-    pub(super) name: Subject,
-    pub(super) conflation_ms: u32,
-}
-
 impl Fetch {
-    /// Names of all subscriptions that are waiting, on their way or catching up.
-    pub(super) fn names(&self) -> impl Iterator<Item = &Subject> {
-        let waiting = self.waiting.iter().filter_map(|wish| match wish {
-            Wish::Subscribe { name, .. } => Some(name),
-            Wish::Continue { .. } | Wish::Unsubscribe { .. } => None,
-        });
-        waiting.chain(self.catching_up.iter().map(|catch_up| &catch_up.joining.name))
+    /// Takes out the catch-up of the subject, if it goes on at this cursor.
+    pub(super) fn take(&mut self, subject: SubjectId, cursor: Cursor) -> Option<CatchUp> {
+        if self.awaits(subject, cursor) { self.catching_up.remove(&subject) } else { None }
+    }
+
+    fn awaits(&self, subject: SubjectId, cursor: Cursor) -> bool {
+        self.catching_up.get(&subject).is_some_and(|catch_up| catch_up.cursor == cursor)
     }
 
     pub(super) fn held_bytes(&self) -> usize {
         size_of::<Self>()
             + self.waiting.capacity() * size_of::<Wish>()
-            + self.catching_up.capacity() * size_of::<CatchUp>()
+            + self.name_bytes
+            + self.catching_up.allocation_size()
+    }
+
+    fn pop(&mut self) -> Option<Wish> {
+        let wish = self.waiting.pop_front()?;
+        self.name_bytes -= wish.name_bytes();
+        Some(wish)
     }
 
     fn is_idle(&self) -> bool {
@@ -72,7 +87,9 @@ impl Session {
     /// Whether the shard should stop reading from the client until [`Session::fetch_more`] has caught up.
     #[must_use]
     pub fn is_saturated(&self) -> bool {
-        self.fetch.as_ref().is_some_and(|fetch| fetch.waiting.len() >= WAITING_HIGH)
+        self.fetch.as_ref().is_some_and(|fetch| {
+            fetch.waiting.len() * size_of::<Wish>() + fetch.name_bytes >= WAITING_BYTES_HIGH
+        })
     }
 
     /// Whether [`Session::fetch_more`] would ask for something.
@@ -86,21 +103,29 @@ impl Session {
     pub fn fetch_more(&mut self, from: ConnectionId, out: &mut Vec<Output>) {
         let Some(fetch) = &mut self.fetch else { return };
         while fetch.in_flight < FETCHES_IN_FLIGHT_MAX {
-            let Some(wish) = fetch.waiting.pop_front() else { break };
-            fetch.in_flight += 1;
-            out.push(Output::Core(match wish {
+            let Some(wish) = fetch.pop() else { break };
+            let event = match wish {
                 Wish::Subscribe { id, name, start, conflation_ms } => {
                     Event::Subscribe(SubscribeEvent { from, id, name, start, conflation_ms })
                 }
-                Wish::Continue { subject, cursor } => Event::Continue { to: from, subject, cursor },
+                Wish::Continue { subject, cursor } if fetch.awaits(subject, cursor) => {
+                    Event::Continue { to: from, subject, cursor }
+                }
+                // Unsubscribed, or begun anew, meanwhile.
+                Wish::Continue { .. } => continue,
                 Wish::Unsubscribe { id, name } => Event::Unsubscribe { to: from, id, name },
-            }));
+            };
+            fetch.in_flight += 1;
+            out.push(Output::Core(event));
         }
         self.drop_idle_fetch();
     }
 
-    pub(super) fn wish(&mut self, wish: Wish) {
-        self.fetch.get_or_insert_default().waiting.push_back(wish);
+    pub(super) fn wish(&mut self, wish: Wish) -> &mut Fetch {
+        let fetch = self.fetch.get_or_insert_default();
+        fetch.name_bytes += wish.name_bytes();
+        fetch.waiting.push_back(wish);
+        fetch
     }
 
     /// The core has answered one wish.

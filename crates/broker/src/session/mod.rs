@@ -100,7 +100,15 @@ impl Session {
             Request::Subscribe { id, items } => self.handle_subscribe(rules, id, items, out),
             Request::Unsubscribe { id, subjects } => self.handle_unsubscribe(id, subjects, out),
             Request::Publish { id, subject, reply_to, publish } => {
-                self.handle_publish(now, connection, rules, id, (&subject, reply_to.as_deref()), *publish, out);
+                self.handle_publish(
+                    now,
+                    connection,
+                    rules,
+                    id,
+                    (&subject, reply_to.as_deref()),
+                    *publish,
+                    out,
+                );
             }
             Request::Ping { id } => out.push(Output::Reply(Reply::Pong { id })),
             Request::RenewToken { id, token } => self.handle_renew(now, rules, id, &token, out),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sterna_model::{Code, ConnectionId, Kind, Qos, Record, Reply, Seq, Subject, SubjectId, SubscribeItem};
 
-use super::fetch::{CatchUp, Joining, Wish};
+use super::fetch::{CatchUp, Wish};
 use super::{Output, Refusal, Rules, Session, Subscription};
 use crate::core::{Cursor, Cut, Event, Page};
 use crate::shard::{Audiences, Sessions, Subscriber};
@@ -28,8 +28,7 @@ impl Session {
             match self.judge_subscribe(rules, &item.subject) {
                 Ok(name) => {
                     let SubscribeItem { start, conflation_ms, .. } = item;
-                    self.wish(Wish::Subscribe { id, name, start, conflation_ms });
-                    self.fetch.as_mut().expect("just wished").subscribing += 1;
+                    self.wish(Wish::Subscribe { id, name, start, conflation_ms }).subscribing += 1;
                 }
                 Err((code, detail)) => out.push(refused_because(id, code, item.subject, detail)),
             }
@@ -63,20 +62,29 @@ impl Session {
         for subject in subjects {
             match Subject::parse(&subject) {
                 // In line with the subscribes before it, so that the last request wins.
-                Ok(name) => self.wish(Wish::Unsubscribe { id, name }),
+                Ok(name) => {
+                    self.wish(Wish::Unsubscribe { id, name });
+                }
                 Err(_) => out.push(refused(id, Code::SubjectInvalid, subject)),
             }
         }
     }
 
     /// The core has refused a subscription.
-    pub fn on_subscribe_refused(&mut self, id: Option<u64>, name: &Subject, code: Code, out: &mut Vec<Output>) {
+    pub fn on_subscribe_refused(
+        &mut self,
+        id: Option<u64>,
+        name: &Subject,
+        code: Code,
+        out: &mut Vec<Output>,
+    ) {
         self.fetched().subscribing -= 1;
         self.drop_idle_fetch();
         out.push(refused(id, code, name.as_str().into()));
     }
 
-    /// The core has begun a subscription. Returns the first messages, to be sent after the replies.
+    /// The core has begun a subscription. Returns the first messages, to be sent after the replies. Gives the
+    /// subscription up at once if it is no longer allowed.
     pub fn on_subscribed(
         &mut self,
         me: ConnectionId,
@@ -87,10 +95,17 @@ impl Session {
     ) -> Messages {
         let Begun { id, conflation_ms, subject, name, cut, page } = begun;
         self.fetched().subscribing -= 1;
+        let release = Event::Release { shard: me.shard, subjects: vec![subject] };
+        if !self.may_subscribe(&name) {
+            // The token was renewed after the request was judged.
+            self.drop_idle_fetch();
+            out.push(Output::Core(release));
+            out.push(refused(id, Code::SubscribeDenied, name.as_str().into()));
+            return Messages::new();
+        }
         // Subscribing again begins again: the session leaves the audience before it joins anew.
-        let again = self.end_subscription(subject, audiences, sessions);
-        if again {
-            out.push(Output::Core(Event::Release { shard: me.shard, subjects: vec![subject] }));
+        if self.end_subscription(subject, audiences, sessions) {
+            out.push(Output::Core(release));
         }
         out.push(Output::Reply(Reply::Subscribed {
             id,
@@ -99,8 +114,7 @@ impl Session {
             position: cut.position,
             missed: cut.missed,
         }));
-        let joining = Joining { subject, name, conflation_ms };
-        self.take_page(me, joining, cut.position.seq, page, audiences)
+        self.take_page(me, subject, (name, conflation_ms), cut.position.seq, page, audiences)
     }
 
     /// The core has answered with a further page. Returns its messages.
@@ -112,17 +126,15 @@ impl Session {
         audiences: &mut Audiences,
         out: &mut Vec<Output>,
     ) -> Messages {
-        let fetch = self.fetched();
-        let Some(at) = fetch.catching_up.iter().position(|c| c.joining.subject == subject && c.cursor == cursor) else {
+        let Some(CatchUp { name, conflation_ms, .. }) = self.fetched().take(subject, cursor) else {
             // Unsubscribed, or begun anew, meanwhile.
             self.drop_idle_fetch();
             return Messages::new();
         };
-        let joining = fetch.catching_up.swap_remove(at).joining;
         if let Some(page) = page {
             let last = page.messages.iter().rev().find(|(_, record)| record.message.qos == Qos::Guaranteed);
             let last = last.map_or(Seq(0), |(_, record)| record.position.seq);
-            return self.take_page(me, joining, last, page, audiences);
+            return self.take_page(me, subject, (name, conflation_ms), last, page, audiences);
         }
         out.push(Output::Core(Event::Release { shard: me.shard, subjects: vec![subject] }));
         out.push(Output::Close(Code::SlowConsumer));
@@ -132,17 +144,16 @@ impl Session {
     fn take_page(
         &mut self,
         me: ConnectionId,
-        joining: Joining,
+        subject: SubjectId,
+        (name, conflation_ms): (Subject, u32),
         last: Seq,
         page: Page,
         audiences: &mut Audiences,
     ) -> Messages {
         if let Some(cursor) = page.next {
-            self.wish(Wish::Continue { subject: joining.subject, cursor });
-            let catching_up = &mut self.fetch.as_mut().expect("just wished").catching_up;
-            catching_up.push(CatchUp { joining, cursor });
+            let fetch = self.wish(Wish::Continue { subject, cursor });
+            fetch.catching_up.insert(subject, CatchUp { name, conflation_ms, cursor });
         } else {
-            let Joining { subject, name, conflation_ms } = joining;
             let subscriber = Subscriber { connection: me.index, conflation_ms };
             let place = audiences.join(subject, &name, last, subscriber);
             self.subscriptions.insert(Subscription { subject, place });
@@ -190,14 +201,7 @@ impl Session {
             audiences.leave(subject, subscription.place, sessions);
             return true;
         }
-        let Some(fetch) = &mut self.fetch else { return false };
-        let Some(at) = fetch.catching_up.iter().position(|catch_up| catch_up.joining.subject == subject) else {
-            return false;
-        };
-        fetch.catching_up.swap_remove(at);
-        // Its next page, if still to be asked for, is no longer wanted.
-        fetch.waiting.retain(|wish| !matches!(wish, Wish::Continue { subject: s, .. } if *s == subject));
-        true
+        self.fetch.as_mut().is_some_and(|fetch| fetch.catching_up.remove(&subject).is_some())
     }
 
     /// The client is gone: leaves all audiences. Returns the subjects that the core must be told to release,
@@ -208,8 +212,7 @@ impl Session {
             audiences.leave(subject, place, sessions);
             subjects.push(subject);
         }
-        let fetch = self.fetch.into_iter();
-        subjects.extend(fetch.flat_map(|fetch| fetch.catching_up).map(|catch_up| catch_up.joining.subject));
+        subjects.extend(self.fetch.into_iter().flat_map(|fetch| fetch.catching_up.into_keys()));
         subjects
     }
 }

@@ -92,3 +92,40 @@ impl Subscriptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Grows over the bound of the scan and shrinks again, removing from the middle, the front and the back.
+    #[test]
+    fn few_and_many_are_found_alike() {
+        let mut subscriptions = Subscriptions::default();
+        let mut expected = BTreeMap::new();
+        for round in 0..3_u32 {
+            for number in 0..40 {
+                let subject = SubjectId(number * 7 + round);
+                subscriptions.insert(Subscription { subject, place: number });
+                expected.insert(subject, number);
+            }
+            for number in [20, 0, 39, 1, 38, 5] {
+                let subject = SubjectId(number * 7 + round);
+                subscriptions.move_to(subject, 100);
+                assert_eq!(subscriptions.remove(subject), Some(Subscription { subject, place: 100 }));
+                assert_eq!(subscriptions.remove(subject), None);
+                expected.remove(&subject);
+            }
+            for (subject, place) in &expected {
+                let subscription = Subscription { subject: *subject, place: *place };
+                assert_eq!(subscriptions.find(*subject), Some(subscription));
+            }
+            assert_eq!(subscriptions.len(), expected.len());
+        }
+        for subject in expected.keys() {
+            assert!(subscriptions.remove(*subject).is_some());
+        }
+        assert!(subscriptions.is_empty());
+    }
+}

@@ -40,8 +40,13 @@ impl Session {
     pub fn no_longer_allowed(&self, audiences: &Audiences) -> Vec<sterna_model::Subject> {
         let Some(identity) = &self.identity else { return Vec::new() };
         let names = self.subscriptions.iter().filter_map(|subscription| audiences.name(subscription.subject));
-        let pending = self.fetch.iter().flat_map(|fetch| fetch.names());
-        names.chain(pending).filter(|name| !identity.permissions.may_subscribe(name)).cloned().collect()
+        // Those that the core has not begun yet are judged when it does.
+        let pending = self.fetch.iter().flat_map(|fetch| fetch.catching_up.values());
+        names
+            .chain(pending.map(|catch_up| &catch_up.name))
+            .filter(|name| !identity.permissions.may_subscribe(name))
+            .cloned()
+            .collect()
     }
 
     /// When the session wants [`Session::on_timer`] to be called, Unix milliseconds.

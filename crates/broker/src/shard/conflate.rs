@@ -136,7 +136,11 @@ mod tests {
         let mut conflation = Conflation::new(1);
         assert_eq!(conflation.offer(1000, 1, S, 100, false, "a"), Offer::Held);
         assert_eq!(conflation.pop_due(1100, |_| false), None);
-        assert_eq!(conflation.offer(1110, 1, S, 100, true, "b"), Offer::Held, "order: a waits, so b replaces it");
+        assert_eq!(
+            conflation.offer(1110, 1, S, 100, true, "b"),
+            Offer::Held,
+            "order: a waits, so b replaces it"
+        );
         assert_eq!(conflation.pop_due(1200, |_| true), Some((1, S, "b")));
     }
 
@@ -148,5 +152,46 @@ mod tests {
         conflation.forget(1, S);
         assert_eq!(conflation.pop_due(2000, |_| true), None);
         assert_eq!(conflation.next_due_ms(), None);
+    }
+
+    proptest::proptest! {
+        /// Whatever is offered when: at most one item per interval and subscription, in order, and the newest
+        /// one arrives in the end.
+        #[test]
+        fn sent_in_order_apart_and_to_the_end(
+            offers in proptest::collection::vec((0..60_u64, 0..3_u32, 0..4_u8), 1..60),
+        ) {
+            const INTERVALS_MS: [u32; 3] = [1, 50, 100];
+            let mut conflation = Conflation::new(1);
+            let mut sent = [const { Vec::new() }; 3];
+            let mut newest = [None; 3];
+            let mut now_ms = 1000;
+            for (item, (wait_ms, connection, full)) in offers.into_iter().enumerate() {
+                for _ in 0..wait_ms {
+                    now_ms += 1;
+                    while let Some((connection, _, item)) = conflation.pop_due(now_ms, |_| full != 0) {
+                        sent[connection as usize].push((now_ms, item));
+                    }
+                }
+                let interval_ms = INTERVALS_MS[connection as usize];
+                newest[connection as usize] = Some(item);
+                if let Offer::Now(item) = conflation.offer(now_ms, connection, S, interval_ms, full != 0, item) {
+                    sent[connection as usize].push((now_ms, item));
+                }
+            }
+            while let Some(due_ms) = conflation.next_due_ms() {
+                now_ms = now_ms.max(due_ms);
+                while let Some((connection, _, item)) = conflation.pop_due(now_ms, |_| true) {
+                    sent[connection as usize].push((now_ms, item));
+                }
+            }
+            for ((sent, newest), interval_ms) in sent.iter().zip(newest).zip(INTERVALS_MS) {
+                let apart = |pair: &[(u64, usize)]| {
+                    pair[0].1 < pair[1].1 && pair[0].0 + u64::from(interval_ms) <= pair[1].0
+                };
+                proptest::prop_assert!(sent.windows(2).all(apart), "{sent:?}");
+                proptest::prop_assert_eq!(sent.last().map(|(_, item)| *item), newest);
+            }
+        }
     }
 }

@@ -16,28 +16,36 @@ use crate::mailbox::Accepted;
 
 impl Shard {
     pub(super) fn accept(&mut self, accepted: Accepted) {
+        // The acceptor counts on it: what was handed over is refused here, or closed one day.
+        if !self.admit(accepted) {
+            self.metrics.refused.add(1);
+        }
+    }
+
+    /// Makes a connection of the socket, if there is room.
+    fn admit(&mut self, accepted: Accepted) -> bool {
         let Accepted { mut socket, peer, encrypted } = accepted;
         if self.drain.is_some() {
-            return;
+            return false;
         }
         if self.memory_bytes() >= self.settings.shard_bytes_max {
             refuse(&socket, Code::TooManyConnections);
-            return;
+            return false;
         }
         let tls = match encrypted.then(|| self.settings.tls.clone().map(Tls::new)).flatten().transpose() {
             Ok(tls) => tls,
             Err(error) => {
                 tracing::error!(%error, "cannot begin TLS; check TlsCertificate and TlsKey");
-                return;
+                return false;
             }
         };
-        let (index, generation) = self.table.vacant();
+        let (index, _) = self.table.vacant();
         let token = Token(index as usize);
         assert!(token != WAKER, "fewer connections than numbers");
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut socket, token, interest) {
             tracing::warn!(%error, "cannot watch a new connection; it is dropped");
-            return;
+            return false;
         }
         let unanswered_ms = self.settings.keep_alive_interval_ms + self.settings.keep_alive_timeout_ms;
         let socket_ref = socket2::SockRef::from(&socket);
@@ -69,9 +77,7 @@ impl Shard {
         self.account(index);
         self.metrics.accepted.add(1);
         self.set_deadline(index, self.settings.handshake_timeout_ms);
-        if self.settings.access_log {
-            tracing::info!(target: "access", session = %self.session_id(index), %peer, encrypted, generation, "accepted");
-        }
+        true
     }
 
     /// Bytes accounted to this shard.

@@ -18,31 +18,29 @@ const DRAIN_LINGER_MS: u64 = 2_000;
 impl Shard {
     /// Ends the session now, and the connection when the client has been told the code.
     pub(super) fn close(&mut self, index: u32, code: Code) {
-        self.close_with(index, code, code.websocket_close(), code.name());
+        self.close_with(index, Some(code), code.websocket_close(), code.name());
     }
 
-    /// The same with another WebSocket close code and reason.
-    pub(super) fn close_with(&mut self, index: u32, code: Code, close_code: u16, reason: &str) {
+    /// The same with another WebSocket close code and reason; without a code it is the client who closes.
+    pub(super) fn close_with(&mut self, index: u32, code: Option<Code>, close_code: u16, reason: &str) {
         let Some(connection) = self.table.get_mut(index) else { return };
         if connection.state.has(Flag::CloseWhenFlushed) {
             return;
         }
         connection.state.set(Flag::CloseWhenFlushed);
-        match &connection.protocol {
-            Protocol::WebSocket(..) => {
+        match (&connection.protocol, code) {
+            (Protocol::WebSocket(..), _) => {
                 self.send_with(index, |out| websocket::close(close_code, reason, out));
             }
-            Protocol::Http(_) | Protocol::Waiting(_) => {
+            (Protocol::Http(_) | Protocol::Waiting(_), Some(code)) => {
                 self.send_with(index, |out| Response::error(code, None).encode_last(out));
             }
-            Protocol::EventStream(_) => {
-                if code != Code::GoingAway {
-                    self.send_reply(index, &Reply::error(None, code));
-                }
+            (Protocol::EventStream(_), Some(code)) if code != Code::GoingAway => {
+                self.send_reply(index, &Reply::error(None, code));
             }
-            Protocol::Closing => {}
+            _ => {}
         }
-        self.end_session(index, Some(code));
+        self.end_session(index, code);
         self.connection(index).protocol = Protocol::Closing;
         self.set_deadline(index, CLOSE_MS);
         self.make_dirty(index);
@@ -65,9 +63,13 @@ impl Shard {
         if self.table.get(index).is_none() {
             return;
         }
-        let number = self.session_id(index);
         let connection = self.connection(index);
-        let connected = connection.session.is_connected();
+        // A request over REST has a session for its own time only.
+        let connected = connection.session.is_connected() && !matches!(connection.protocol, Protocol::Waiting(_));
+        if connected {
+            self.log_disconnect(index, code);
+        }
+        let connection = self.connection(index);
         let (websocket, event_stream) = match connection.protocol {
             Protocol::WebSocket(..) => (1, 0),
             Protocol::EventStream(_) => (0, 1),
@@ -78,10 +80,6 @@ impl Shard {
         self.websockets -= websocket;
         self.event_streams -= event_stream;
         self.forget_session(index);
-        if connected && self.settings.access_log {
-            let code = code.map_or(0, Code::number);
-            tracing::info!(target: "access", session = %number, code, "disconnected");
-        }
     }
 
     /// Ends the session, but not the connection.

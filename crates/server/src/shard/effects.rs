@@ -80,10 +80,6 @@ impl Shard {
             self.release(subject);
             return;
         };
-        if self.settings.access_log {
-            let session = self.session_id(index);
-            tracing::info!(target: "access", %session, subject = %begun.name, recovery = begun.cut.recovery.name(), "subscribe");
-        }
         if conflates {
             self.connection(index).state.set(Flag::Conflates);
         }

@@ -1,6 +1,7 @@
 //! A shard: one thread with its own epoll loop, which owns its connections and their sessions.
 
 mod accept;
+mod access;
 mod close;
 mod connection;
 mod deliver;

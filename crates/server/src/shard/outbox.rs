@@ -143,20 +143,24 @@ impl Arena {
         mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<bool> {
         while !queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let mut count = 0;
-            let mut at = queue.head;
-            let mut skip = queue.written as usize;
-            while at != NONE && count < SLICES_MAX {
-                let node = &self.nodes[at as usize];
-                let bytes = node.frame.as_ref().expect("a chained node has a frame").bytes();
-                slices[count] = IoSlice::new(&bytes[skip..]);
-                skip = 0;
-                count += 1;
-                at = node.next;
-            }
             *writes += 1;
-            match write(&slices[..count]) {
+            let written = if queue.head == queue.tail {
+                // The common case, without the cost of a long array of slices.
+                write(&[IoSlice::new(&self.bytes(queue.head)[queue.written as usize..])])
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let mut count = 0;
+                let mut at = queue.head;
+                let mut skip = queue.written as usize;
+                while at != NONE && count < SLICES_MAX {
+                    slices[count] = IoSlice::new(&self.bytes(at)[skip..]);
+                    skip = 0;
+                    count += 1;
+                    at = self.nodes[at as usize].next;
+                }
+                write(&slices[..count])
+            };
+            match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => self.advance(queue, written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -172,19 +176,17 @@ impl Arena {
         let mut at = queue.head;
         let mut skip = queue.written as usize;
         while at != NONE && out.len() < max {
-            let node = &self.nodes[at as usize];
-            let bytes = &node.frame.as_ref().expect("a chained node has a frame").bytes()[skip..];
+            let bytes = &self.bytes(at)[skip..];
             out.extend_from_slice(&bytes[..bytes.len().min(max - out.len())]);
             skip = 0;
-            at = node.next;
+            at = self.nodes[at as usize].next;
         }
     }
 
     /// Takes `count` bytes off the queue's head.
     pub(super) fn advance(&mut self, queue: &mut Queue, mut count: usize) {
         while count > 0 {
-            let frame = self.nodes[queue.head as usize].frame.as_ref().expect("a chained node has a frame");
-            let left = frame.bytes().len() - queue.written as usize;
+            let left = self.bytes(queue.head).len() - queue.written as usize;
             if count < left {
                 queue.written += count as u32;
                 queue.bytes -= count as u32;
@@ -204,8 +206,7 @@ impl Arena {
         }
         let mut begun = Queue { head: self.nodes[queue.head as usize].next, ..Queue::default() };
         begun.bytes = queue.bytes;
-        let frame = self.nodes[queue.head as usize].frame.as_ref().expect("a chained node has a frame");
-        queue.bytes = frame.bytes().len() as u32 - queue.written;
+        queue.bytes = self.bytes(queue.head).len() as u32 - queue.written;
         queue.tail = queue.head;
         self.nodes[queue.head as usize].next = NONE;
         self.clear(&mut begun);
@@ -225,6 +226,11 @@ impl Arena {
             self.nodes = Vec::new();
             self.free = NONE;
         }
+    }
+
+    /// Bytes of a chained node's frame.
+    fn bytes(&self, at: u32) -> &[u8] {
+        self.nodes[at as usize].frame.as_ref().expect("a chained node has a frame").bytes()
     }
 
     fn pop(&mut self, queue: &mut Queue) {

@@ -15,7 +15,10 @@ impl Shard {
         let mut outputs = std::mem::take(&mut self.outputs);
         for output in outputs.drain(..) {
             match output {
-                Output::Reply(reply) => self.send_reply(index, &reply),
+                Output::Reply(reply) => {
+                    self.log_reply(index, &reply);
+                    self.send_reply(index, &reply);
+                }
                 Output::Core(event) => {
                     self.count_event(index, &event);
                     self.push_to_core(event);

@@ -73,7 +73,9 @@ impl Shard {
         if !self.connect_for(index, consume.token.as_deref()) {
             return;
         }
-        let name = match self.readable(index, &consume.subject) {
+        let readable = self.readable(index, &consume.subject);
+        self.log_read(index, &consume.subject, readable.as_ref().err().copied());
+        let name = match readable {
             Ok(name) => name,
             Err(code) => {
                 self.answer(index, Response::error(code, None));

@@ -33,7 +33,9 @@ impl Shard {
             }
         });
         // A stream is all or nothing: what cannot be subscribed to is said with a status, before it begins.
-        if let Some(code) = Self::refusal(&self.outputs) {
+        let refusal = Self::refusal(&self.outputs);
+        self.log_connect(index, "", refusal);
+        if let Some(code) = refusal {
             self.outputs.clear();
             self.forget_session(index);
             let response = Response::error(code, None).cors(origin, &self.settings.origins);

@@ -83,7 +83,7 @@ impl Shard {
             Incoming::Pong => {}
             Incoming::Close(code) => {
                 // Echoes the client's code (RFC 6455, 5.5.1).
-                self.close_with(index, Code::GoingAway, code.unwrap_or(1000), "");
+                self.close_with(index, None, code.unwrap_or(1000), "");
             }
         }
     }
@@ -103,12 +103,8 @@ impl Shard {
                 }
             }
         });
-        if let Some(client) = connects
-            && self.settings.access_log
-        {
-            let connected = self.connection(index).session.is_connected();
-            let session = self.session_id(index);
-            tracing::info!(target: "access", %session, client = &*client, connected, "connect");
+        if let Some(client) = connects {
+            self.log_connect(index, &client, Self::refusal(&self.outputs));
         }
         self.do_outputs(index);
         self.fetch_more(index);
@@ -122,7 +118,7 @@ impl Shard {
         let reason = violation.to_string();
         // Close frames take 123 bytes of reason.
         let reason = reason.get(..123).unwrap_or(&reason);
-        self.close_with(index, violation.code(), violation.close_code(), reason);
+        self.close_with(index, Some(violation.code()), violation.close_code(), reason);
     }
 
     /// Asks the core for more of what the session is waiting for, if the client keeps up.

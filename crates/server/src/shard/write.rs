@@ -159,9 +159,10 @@ impl Shard {
             return;
         }
         self.metrics.slow_consumers.add(1);
-        self.outgoing.arena.drop_unsent(&mut connection.queue);
         let waiting_bytes = connection.queue.bytes();
-        tracing::debug!(session = %self.session_id(index), waiting_bytes, "slow consumer closed");
+        self.outgoing.arena.drop_unsent(&mut connection.queue);
+        let (session, peer) = (self.session_id(index), self.peer(index));
+        tracing::info!(%session, %peer, waiting_bytes, "slow consumer closed: it reads slower than messages come");
         self.close(index, Code::SlowConsumer);
     }
 }

@@ -13,12 +13,13 @@ struct Page {
     text: String,
 }
 
-/// A further document (metrics, say) is a further line here.
+/// A further document is a further line here.
 fn pages(root: &Path) -> Result<Vec<Page>> {
     Ok(vec![
         Page { path: "docs/adr/README.md", text: adr::index(&root.join("docs/adr"))? },
         Page { path: "docs/reference/codes.md", text: codes::reference() },
         Page { path: "docs/reference/configuration.md", text: sterna_config::reference_markdown() },
+        Page { path: "docs/reference/metrics.md", text: sterna_server::reference_markdown() },
         Page { path: "sterna.conf", text: sterna_config::default_file() },
     ])
 }

@@ -20,7 +20,7 @@ fn check_file(tree: &Tree, file: &File) -> Vec<Finding> {
         for target in targets(text).filter(|target| !leads(tree, &file.path, target)) {
             findings.push(Finding::new(RULE, &file.path, line, format!("{target} leads nowhere")));
         }
-        let paths = text.split('`').skip(1).step_by(2).filter(|code| is_map && is_path(tree, code));
+        let paths = codes(text).into_iter().filter(|code| is_map && is_path(tree, code));
         for path in paths.filter(|path| !tree.has(path) && !tree.has(&format!("crates/{path}"))) {
             findings.push(Finding::new(RULE, &file.path, line, format!("{path} does not exist")));
         }
@@ -36,6 +36,15 @@ fn prose(file: &File) -> impl Iterator<Item = (usize, &str)> {
         fenced ^= is_fence;
         !fenced && !is_fence
     })
+}
+
+/// The texts in backticks, but for those that are a link's: its target is looked at anyway.
+fn codes(line: &str) -> Vec<&str> {
+    let parts: Vec<&str> = line.split('`').collect();
+    let is_label = |at: usize| {
+        parts[at - 1].ends_with('[') && parts.get(at + 1).is_some_and(|next| next.starts_with("]("))
+    };
+    (1..parts.len()).step_by(2).filter(|at| !is_label(*at)).map(|at| parts[at]).collect()
 }
 
 /// The targets of `[text](target)` and `[name]: target`.
@@ -121,7 +130,7 @@ mod tests {
 
     #[test]
     fn maps_name_paths_that_exist() {
-        let good = "`crates/wire/src/lib.rs` `wire/src/` `.ci/run` `text/plain` `/ws` `cargo test`\n";
+        let good = "`crates/wire/src/lib.rs` `wire/src/` `.ci/run` `text/plain` `/ws` `cargo test` [`src/lib.rs`](.ci/run)\n";
         assert_eq!(found("ARCHITECTURE.md", good), [0; 0]);
         assert_eq!(found("ARCHITECTURE.md", "`wire/src/gone.rs`\n`crates/gone`\n`gone/lib.rs`\n"), [1, 2, 3]);
         assert_eq!(found("docs/b.md", "`wire/src/gone.rs`\n"), [0; 0]);

@@ -1,0 +1,83 @@
+//! The command line of the stopwatch.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::server::{Parameters, Server, own_binary};
+use crate::system::Cores;
+use crate::{batch, connect, fanout, flat, latency, memory, memory_bound, raw};
+
+/// Measure a server: start one on a core of its own, drive it from another core, and report ratios.
+///
+/// The server is this same program, unless --server names another. Figures of a busy machine are noise: look at
+/// ratios, and repeat.
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What can be measured.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// CPU per delivery, beside a bare `send` loop over the same number of sockets in the same run
+    Fanout(fanout::Fanout),
+    /// CPU per delivery as subscribers per subject, and subjects, grow
+    Flat(flat::Flat),
+    /// User-space memory per idle connection, plain and TLS
+    Memory(memory::Memory),
+    /// Publish-to-deliver latency at half of the highest rate, coordinated omission corrected
+    Latency(latency::Latency),
+    /// A batched feed: every message to every client, many messages a write
+    Batch(batch::Batch),
+    /// Connects per second and core, plain and TLS
+    Connect(connect::Connect),
+    /// Memory kept under its bound, and nothing of what is promised lost, under an hour's publishes
+    MemoryBound(memory_bound::MemoryBound),
+    /// The baseline's own process
+    #[command(name = raw::COMMAND, hide = true)]
+    Raw,
+}
+
+/// What all measurements share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// Server program to measure; this one unless given
+    #[arg(long, global = true, value_name = "PATH")]
+    server: Option<PathBuf>,
+    /// Core of the server
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    server_core: usize,
+    /// Core of the load
+    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    load_core: usize,
+    /// Print one JSON object instead of a table
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Small sizes, to see that everything works; the figures mean nothing
+    #[arg(long, global = true)]
+    quick: bool,
+}
+
+impl Common {
+    pub(crate) fn cores(&self) -> Cores {
+        Cores { server: self.server_core, load: self.load_core }
+    }
+
+    /// A size, or the smaller one that is enough to see that everything works.
+    pub(crate) fn sized<T: Ord>(&self, size: T, quick: T) -> T {
+        if self.quick { size.min(quick) } else { size }
+    }
+
+    /// Starts the server to measure.
+    pub(crate) fn start_server(&self, parameters: Parameters<'_>) -> Result<Server> {
+        let binary = match &self.server {
+            Some(path) => path.clone(),
+            None => own_binary()?,
+        };
+        let absolute = std::path::absolute(&binary).unwrap_or(binary);
+        Server::start(&absolute, self.cores(), parameters)
+    }
+}

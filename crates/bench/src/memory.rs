@@ -1,0 +1,94 @@
+//! `memory`: what an idle connection costs in user space.
+
+use std::time::Duration;
+
+use crate::arguments::Common;
+use crate::error::Result;
+use crate::feed::{Feed, Shape};
+use crate::load::{Load, Target};
+use crate::report::{Cell, Figure, Report};
+use crate::server::Server;
+
+/// Time in which the server's allocator gives back what opening the connections has left behind (its decay takes 10 s).
+const SETTLE: Duration = Duration::from_secs(12);
+/// Connections that come and go before the first reading, so that what is made once is there already.
+const WARM_UP: usize = 300;
+
+/// Sizes of the measurement.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Memory {
+    /// Plain connections, each a WebSocket with one subscription
+    #[arg(long, default_value_t = 15_000)]
+    connections: usize,
+    /// Encrypted connections
+    #[arg(long, default_value_t = 5_000)]
+    encrypted_connections: usize,
+}
+
+/// What is measured in one row.
+struct Case {
+    name: &'static str,
+    encrypted: bool,
+    shape: Shape,
+}
+
+pub(crate) fn run(arguments: &Memory, common: &Common) -> Result<Report> {
+    let plain = common.sized(arguments.connections, 300);
+    let encrypted = common.sized(arguments.encrypted_connections, 50);
+    let case = |name, encrypted, connections, subjects| Case {
+        name,
+        encrypted,
+        shape: Shape { connections, subjects },
+    };
+    let cases = [
+        case("plain, one subject", false, plain, 1),
+        case("plain, own subjects", false, plain, plain),
+        case("TLS, one subject", true, encrypted, 1),
+    ];
+    let mut report =
+        Report::new("memory", "private memory of the server, before and with idle connections".into());
+    report.columns = vec!["connections", "number", "before, KiB", "with, KiB", "bytes each"];
+    let mut each = Vec::new();
+    for case in &cases {
+        let (before, with) = measure(case, common)?;
+        let bytes_each = with.saturating_sub(before) as f64 / case.shape.connections as f64;
+        report.rows.push(vec![
+            case.name.into(),
+            Cell::Count(case.shape.connections as u64),
+            Cell::Count(before / 1024),
+            Cell::Count(with / 1024),
+            Cell::Number(bytes_each, 0),
+        ]);
+        each.push(bytes_each);
+    }
+    report.figures = vec![
+        Figure::new("idle plain connection", each[0], "B").at_most(600.0, 400.0),
+        Figure::new("idle TLS connection", each[2], "B").at_most(4096.0, 3072.0),
+        Figure::new("a subject of its own", each[1] - each[0], "B"),
+    ];
+    Ok(report)
+}
+
+/// Private bytes of a fresh server before and with the connections.
+fn measure(case: &Case, common: &Common) -> Result<(u64, u64)> {
+    let server = common.start_server(&[])?;
+    let target = if case.encrypted { server.encrypted()? } else { server.plain() };
+    let mut load = Load::new()?;
+    let warm_up = Shape { connections: WARM_UP.min(case.shape.connections), ..case.shape };
+    open(&mut load, &target, warm_up)?;
+    load.close_all();
+    let before = settled(&mut load, &server, common)?;
+    open(&mut load, &target, case.shape)?;
+    let with = settled(&mut load, &server, common)?;
+    Ok((before, with))
+}
+
+fn open(load: &mut Load, target: &Target, shape: Shape) -> Result<()> {
+    let subjects = shape.subjects.min(shape.connections);
+    Feed::open(load, target, Shape { subjects, ..shape }, 1, 0).map(drop)
+}
+
+fn settled(load: &mut Load, server: &Server, common: &Common) -> Result<u64> {
+    load.idle(common.sized(SETTLE, Duration::from_millis(100)))?;
+    Ok(server.memory()?.private_dirty)
+}

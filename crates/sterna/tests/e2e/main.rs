@@ -1,0 +1,16 @@
+//! Real members judged over real sockets: each module is about one promise, each test names it.
+//!
+//! Time never decides here: a test waits for what must happen, and only a failing one waits long. What is random
+//! prints its seed. `README.md` beside this file says what each module is about and which variables make it larger.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod http;
+mod native;
+mod process;
+mod random;
+mod tokens;
+
+mod bad_frames;
+mod bad_requests;
