@@ -1,11 +1,14 @@
 //! The raw baseline: a process that does nothing but `send` the same bytes over the same number of sockets.
 //!
 //! Its first connection controls it: the number of sockets and the bytes to send (both counts as 4 bytes, big
-//! endian), then one byte for each round. It answers one byte when it has taken all sockets.
+//! endian), then one byte for each round. It greets each further connection like a server, so that the load opens
+//! both in the same way.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+
+use sterna_wire::websocket::{self, Opcode};
 
 use crate::error::{Failure, Result, system};
 use crate::load::{Load, Target};
@@ -16,24 +19,29 @@ use crate::usage::CpuTime;
 /// What the hidden command is called.
 pub(crate) const COMMAND: &str = "raw";
 
+/// What a connection of the baseline hears first.
+const GREETING: &[u8] = br#"{"op":"connected"}"#;
+
 /// The baseline's process: serves one control connection after the other.
 pub(crate) fn serve() -> Result<()> {
     raise_descriptors();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(system("listen"))?;
+    let mut greeting = Vec::new();
+    websocket::frame(Opcode::Text, GREETING, false, &mut greeting);
     let port = listener.local_addr().map_err(system("listen"))?.port();
     writeln!(io::stdout(), "{port}").map_err(system("tell the port"))?;
     loop {
-        serve_one(&listener).map_err(system("serve as the baseline"))?;
+        serve_one(&listener, &greeting).map_err(system("serve as the baseline"))?;
     }
 }
 
-fn serve_one(listener: &TcpListener) -> io::Result<()> {
+fn serve_one(listener: &TcpListener, greeting: &[u8]) -> io::Result<()> {
     let (mut control, _) = listener.accept()?;
     let sockets = read_count(&mut control)?;
     let mut bytes = vec![0; read_count(&mut control)?];
     control.read_exact(&mut bytes)?;
-    let sockets: Vec<TcpStream> = (0..sockets).map(|_| accept(listener)).collect::<io::Result<_>>()?;
-    control.write_all(&[0])?;
+    let sockets: Vec<TcpStream> =
+        (0..sockets).map(|_| accept(listener, greeting)).collect::<io::Result<_>>()?;
     let mut rounds = [0; 64];
     loop {
         let count = control.read(&mut rounds)?;
@@ -48,10 +56,11 @@ fn serve_one(listener: &TcpListener) -> io::Result<()> {
     }
 }
 
-fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+fn accept(listener: &TcpListener, greeting: &[u8]) -> io::Result<TcpStream> {
     let (socket, _) = listener.accept()?;
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)?;
+    send(&socket, greeting)?;
     Ok(socket)
 }
 
@@ -112,7 +121,6 @@ impl Baseline {
         control.write_all(&head).map_err(system("tell the baseline what to do"))?;
         let target = Target { address: self.address, tls: None, handshake: false };
         load.open_many(&target, connections, |_| Vec::new())?;
-        control.read_exact(&mut [0]).map_err(system("hear from the baseline"))?;
         self.control = Some(control);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What the stopwatch asks of the operating system: a core for each side, open files.
 
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
 use crate::error::{Result, system};
@@ -20,13 +21,21 @@ impl Cores {
         pin(self.load).map_err(system(format!("run on core {} (see --load-core)", self.load)))
     }
 
-    /// Starts a program on the server's core.
+    /// Starts a program on the server's core. It ends with this process, however that ends.
+    #[expect(
+        unsafe_code,
+        reason = "what a child does before it becomes another program has no safe form in std"
+    )]
     pub(crate) fn spawn(self, command: &mut Command) -> Result<Child> {
-        // A child inherits the core that its parent has at this moment.
-        pin(self.server).map_err(system(format!("run on core {} (see --server-core)", self.server)))?;
-        let child = command.spawn().map_err(system(format!("start {}", command.get_program().display())));
-        self.take_place()?;
-        child
+        let prepare = move || {
+            pin(self.server)?;
+            die_with_parent()
+        };
+        // SAFETY: between fork and exec only system calls are made; nothing is allocated, no lock is taken.
+        let command = unsafe { command.pre_exec(prepare) };
+        let what =
+            format!("start {} on core {} (see --server-core)", command.get_program().display(), self.server);
+        command.spawn().map_err(system(what))
     }
 }
 
@@ -42,6 +51,14 @@ fn pin(core: usize) -> io::Result<()> {
         libc::CPU_SET(core, &mut set);
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
     };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Asks the kernel to end this process when its parent does.
+#[expect(unsafe_code, reason = "prctl has no safe form in std")]
+fn die_with_parent() -> io::Result<()> {
+    // SAFETY: the call takes two numbers and touches no memory.
+    let done = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use sterna_model::{
     Accepted, Class, Code, DeliveryMode, Kind, Position, PublishStatus, Record, Recovery, Seq,
 };
-use sterna_wire::native::Refusal;
+use sterna_wire::native::{PublishRefusal, Refusal};
 
 /// What happened. [`Event::name`] is the name of the documented status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ pub struct Published {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishFailure {
     /// The server's last word; none if it had none in time.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<PublishRefusal>,
     /// Whether a connection was lost, or time ran out, while a result was awaited: the message may have been
     /// accepted nevertheless.
     pub uncertain: bool,
@@ -136,23 +136,26 @@ impl PublishFailure {
     /// The status to act on.
     #[must_use]
     pub fn status(&self) -> PublishStatus {
-        self.code().map_or(PublishStatus::Failed, Code::publish_status)
+        self.refusal.as_ref().map_or(PublishStatus::Failed, |refusal| refusal.status)
     }
 
     /// The code, if there is one and this version knows it.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
-        self.refusal.as_ref().and_then(Refusal::code)
+        self.refusal.as_ref().and_then(|refusal| refusal.refusal.code())
     }
 }
 
 impl fmt::Display for PublishFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.refusal {
-            Some(refusal) => show(refusal, f)?,
+            Some(PublishRefusal { refusal, detail: Some(detail), .. }) => {
+                write!(f, "{} ({detail})", Shown(refusal))?;
+            }
+            Some(PublishRefusal { refusal, .. }) => Shown(refusal).fmt(f)?,
             None => f.write_str("no result in time")?,
         }
-        f.write_str(if self.uncertain { " (it may have been accepted nevertheless)" } else { "" })
+        f.write_str(if self.uncertain { "; it may have been accepted nevertheless" } else { "" })
     }
 }
 
@@ -162,19 +165,21 @@ pub struct Shown<'a>(pub &'a Refusal);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(self.0, f)
+        let Refusal { number, name, advice } = self.0;
+        write!(f, "{number} {name}")?;
+        if advice.is_empty() { Ok(()) } else { write!(f, ": {advice}") }
     }
-}
-
-fn show(refusal: &Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Refusal { number, name, advice } = refusal;
-    write!(f, "{number} {name}")?;
-    if advice.is_empty() { Ok(()) } else { write!(f, ": {advice}") }
 }
 
 /// The refusal of a code of our own table.
 pub(crate) fn refusal_of(code: Code) -> Refusal {
     Refusal { number: code.number(), name: code.name().into(), advice: code.advice().into() }
+}
+
+/// A refusal of a publish that the server did not speak itself.
+pub(crate) fn publish_refusal_of(refusal: Refusal) -> PublishRefusal {
+    let status = refusal.code().map_or(PublishStatus::Failed, Code::publish_status);
+    PublishRefusal { status, refusal, detail: None }
 }
 
 /// What to do about a refusal; a number outside of all ranges is the server's fault.

@@ -38,4 +38,4 @@ pub use machine::Full;
 pub use reconnect::{Reconnect, ReconnectPolicy};
 pub use server::{Server, ServerError};
 pub use settings::Settings;
-pub use sterna_wire::native::Refusal;
+pub use sterna_wire::native::{PublishRefusal, Refusal};

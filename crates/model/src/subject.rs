@@ -118,7 +118,10 @@ mod tests {
             assert_eq!(Subject::parse(bad), Err(why), "{bad:?}");
         }
         assert!(Subject::parse(&format!("/{}", "x".repeat(SUBJECT_BYTES_MAX - 1))).is_ok());
-        assert_eq!(Subject::parse(&format!("/{}", "x".repeat(SUBJECT_BYTES_MAX))), Err(SubjectError::TooLong));
+        assert_eq!(
+            Subject::parse(&format!("/{}", "x".repeat(SUBJECT_BYTES_MAX))),
+            Err(SubjectError::TooLong)
+        );
     }
 
     #[test]

@@ -140,7 +140,10 @@ impl Acceptor {
         if full {
             if !was_full {
                 let connections_max = self.connections_max;
-                tracing::warn!(connections_max, "new connections are refused; raise MaxConnections or the open-files limit");
+                tracing::warn!(
+                    connections_max,
+                    "new connections are refused; raise MaxConnections or the open-files limit"
+                );
             }
             self.refuse(&accepted);
             return;

@@ -8,8 +8,8 @@ use sterna_broker::core::{Core, Effect, Event};
 
 use crate::clock::Clock;
 use crate::delivery::Delivery;
-use crate::mailbox::{CoreInbox, ShardMailbox, ToShard};
 use crate::mailbox::{BATCH_EVENTS_MAX, ShardEffect};
+use crate::mailbox::{CoreInbox, ShardMailbox, ToShard};
 use crate::metrics::CoreMetrics;
 
 /// How often time passes for the core.

@@ -27,7 +27,9 @@ pub enum ServeError {
     #[error(transparent)]
     User(#[from] UserError),
     /// A log file cannot be opened.
-    #[error("cannot write log files (LogFolder): {0}; create the folder or let the server's user write to it")]
+    #[error(
+        "cannot write log files (LogFolder): {0}; create the folder or let the server's user write to it"
+    )]
     Logs(io::Error),
     /// A key, token or certificate cannot be used.
     #[error(transparent)]
@@ -47,15 +49,12 @@ pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> ServeError
     move |source| ServeError::System { what, source }
 }
 
-/// Runs a member until SIGTERM or SIGINT, then drains it; a second such signal ends it at once. `load` reads the
-/// configuration again on SIGHUP.
+/// Runs a member until SIGTERM or SIGINT, then drains it; a second such signal ends it at once. `load` reads
+/// the configuration again on SIGHUP.
 ///
 /// # Errors
 /// The member could not be started.
-pub fn serve(
-    loaded: &Loaded,
-    load: impl Fn() -> Result<Loaded, Vec<ConfigError>>,
-) -> Result<(), ServeError> {
+pub fn serve(loaded: &Loaded, load: impl Fn() -> Result<Loaded, Vec<ConfigError>>) -> Result<(), ServeError> {
     let config = &loaded.config;
     // Registered first: a signal from here on is not lost.
     let draining = Arc::new(AtomicBool::new(false));
@@ -163,4 +162,33 @@ fn end_on_panic(log: Queue) {
         log.flush();
         std::process::abort();
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Ends the process that it runs in: the test below gives it one of its own.
+    #[test]
+    #[ignore = "ends its process"]
+    fn panic_in_a_thread() {
+        let config = Config::default();
+        let logs = trace::start(&config.log, &config.extensions).unwrap();
+        end_on_panic(logs.queue().clone());
+        let _ = thread::Builder::new().name("shard-7".into()).spawn(|| panic!("out of luck")).unwrap().join();
+    }
+
+    #[test]
+    fn a_panic_in_any_thread_is_logged_and_ends_the_process() {
+        let arguments = ["--exact", "lifecycle::tests::panic_in_a_thread", "--ignored", "--nocapture"];
+        let output = Command::new(std::env::current_exe().unwrap()).args(arguments).output().unwrap();
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+        let log = String::from_utf8(output.stdout).unwrap();
+        let line = log.lines().find(|line| line.contains(" ERROR ")).expect("a line in the log");
+        assert!(line.contains("a fault of the server") && line.contains("thread=\"shard-7\""), "{line}");
+        assert!(line.contains("lifecycle.rs:") && line.contains("reason=\"out of luck\""), "{line}");
+    }
 }

@@ -211,6 +211,27 @@ fn epoch() -> Epoch {
 }
 
 fn random_seed() -> Result<u64, ServeError> {
-    getrandom::u64()
-        .map_err(|error| system("get random numbers")(std::io::Error::other(error.to_string())))
+    getrandom::u64().map_err(|error| system("get random numbers")(std::io::Error::other(error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use sterna_config::{Sources, load};
+
+    use super::*;
+
+    fn connections(max: &str, descriptors: u64) -> u64 {
+        let command_line = vec![format!("MaxConnections={max}")];
+        let config = load(&Sources { command_line, ..Sources::default() }).unwrap().config;
+        bounds(&config, 2, descriptors).connections
+    }
+
+    #[test]
+    fn connections_are_bounded_by_the_parameter_and_by_the_descriptors() {
+        let own = OWN_DESCRIPTORS + 2 * SHARD_DESCRIPTORS;
+        assert_eq!(connections("0", 1000), 1000 - own);
+        assert_eq!(connections("100", 1000), 100);
+        assert_eq!(connections("5000", 1000), 1000 - own);
+        assert_eq!(connections("0", 10), 1, "a server without any place would be of no use");
+    }
 }

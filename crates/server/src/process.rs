@@ -1,4 +1,4 @@
-//! What the process asks of the operating system: open files, another user, its supervisor's ear; what it uses.
+//! What the process asks of the system: open files, another user, its supervisor's ear; and what it uses.
 
 use std::ffi::{CString, OsStr};
 use std::fs;

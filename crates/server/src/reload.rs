@@ -177,8 +177,7 @@ mod tests {
         let hangup = |parameter: &&sterna_config::Parameter| {
             parameter.reload == Reload::Hangup && parameter.holds_path_of.is_none()
         };
-        let mut names: Vec<_> =
-            parameters().iter().filter(hangup).map(|parameter| parameter.name).collect();
+        let mut names: Vec<_> = parameters().iter().filter(hangup).map(|parameter| parameter.name).collect();
         names.sort_unstable();
         let taken_up_below = [
             "EntitlementAllowToken",
@@ -202,8 +201,11 @@ mod tests {
             "KeepAliveInterval=7",
             "Memory=64MB",
         ]);
-        let expected =
-            config(&["EntitlementAllowToken=new", "LogLevel=DEBUG", "PublishAllowFromAddressList=10.0.0.0/8"]);
+        let expected = config(&[
+            "EntitlementAllowToken=new",
+            "LogLevel=DEBUG",
+            "PublishAllowFromAddressList=10.0.0.0/8",
+        ]);
         assert_eq!(taken_up(&running, &newer), expected);
         assert_eq!(expected.log.level, LogLevel::Debug);
     }

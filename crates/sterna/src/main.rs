@@ -1,32 +1,34 @@
 //! The one binary: serve, pub, sub, replay, config, bench.
 
+mod allocator;
+mod command_line;
+mod config;
+mod connection;
+mod exit;
+mod lines;
+mod outgoing;
+mod publish;
+mod replay;
+mod serve;
+mod sources;
+mod stop;
+mod subscribe;
+
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+use clap::Parser;
+
+use command_line::{Command, CommandLine};
 
 fn main() -> ExitCode {
-    let load = || {
-        sterna_config::load(&sterna_config::Sources {
-            command_line: std::env::args().skip(1).map(|a| a.trim_start_matches("-D").to_owned()).collect(),
-            read_file: |path| std::fs::read_to_string(path),
-            ..Default::default()
-        })
-    };
-    let loaded = match load() {
-        Ok(loaded) => loaded,
-        Err(errors) => {
-            for error in errors {
-                eprintln!("{error}");
-            }
-            return ExitCode::from(2);
-        }
-    };
-    match sterna_server::serve(&loaded, load) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
+    let CommandLine { command, parameters } = CommandLine::parse();
+    match command {
+        None => serve::run(&parameters),
+        Some(Command::Serve(parameters)) => serve::run(&parameters),
+        Some(Command::Pub(options)) => publish::run(&options),
+        Some(Command::Sub(options)) => subscribe::run(options),
+        Some(Command::Replay(options)) => replay::run(&options),
+        Some(Command::Config(command)) => config::run(&command),
+        Some(Command::Bench(arguments)) => sterna_bench::run(&arguments),
     }
 }

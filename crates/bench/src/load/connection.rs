@@ -110,7 +110,7 @@ impl Connection {
     }
 
     /// The poll says that the socket takes bytes.
-    pub(super) fn on_writable(&mut self, counts: &mut Counts) -> Result<(), Ended> {
+    pub(super) fn on_writable(&mut self) -> Result<(), Ended> {
         if !self.connected {
             if let Some(error) = self.socket.take_error()? {
                 return Err(error.into());
@@ -120,8 +120,6 @@ impl Connection {
                 let mut request = Vec::new();
                 OFFER.write(&mut request);
                 self.send(&request)?;
-            } else {
-                counts.ready += 1;
             }
         }
         Ok(self.flush()?)

@@ -5,7 +5,7 @@ use crate::error::Failure;
 /// What has happened so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Connections that stand: session connected, or (without a handshake) socket connected.
+    /// Connections whose session stands.
     pub(crate) ready: u64,
     /// Subscriptions that stand.
     pub(crate) subscribed: u64,

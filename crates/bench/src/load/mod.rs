@@ -109,7 +109,7 @@ impl Load {
             let Token(place) = event.token();
             let connection = &mut self.connections[place];
             if event.is_writable() {
-                connection.on_writable(&mut self.counts).map_err(|error| error.at(place))?;
+                connection.on_writable().map_err(|error| error.at(place))?;
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 connection

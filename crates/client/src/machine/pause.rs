@@ -19,7 +19,12 @@ impl Pause {
         }
     }
 
-    /// A request was accepted.
+    /// A request was accepted: the next pause is a short one again.
+    pub(super) fn succeed(&mut self) {
+        self.refusals = 0;
+    }
+
+    /// Another server is asked.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }

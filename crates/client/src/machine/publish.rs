@@ -8,7 +8,7 @@ use sterna_wire::native::{PublishRefusal, Refusal};
 
 use super::Machine;
 use super::pause::Pause;
-use crate::event::{class_of, refusal_of};
+use crate::event::{class_of, publish_refusal_of, refusal_of};
 use crate::{Event, PublishFailure, Published};
 
 /// As many publishes are without a result as may be; wait for an event.
@@ -37,7 +37,7 @@ struct Unanswered {
     sent: bool,
     /// Whether a try was lost with its connection.
     uncertain: bool,
-    refusal: Option<Refusal>,
+    refusal: Option<PublishRefusal>,
 }
 
 impl Unanswered {
@@ -152,7 +152,8 @@ impl Machine {
         {
             if content_bytes > message_bytes_max {
                 // A frame beyond the server's bound would end the connection.
-                self.refuse_publish(publisher_seq, refusal_of(Code::MessageTooLarge));
+                let refusal = publish_refusal_of(refusal_of(Code::MessageTooLarge));
+                self.refuse_publish(publisher_seq, refusal);
                 continue;
             }
             let entry = self.publishes.unanswered.get_mut(&publisher_seq).expect("it was found just now");
@@ -178,19 +179,20 @@ impl Machine {
         };
         let refusal = match outcome {
             Ok(accepted) => {
-                self.publishes.pause.reset();
+                self.publishes.pause.succeed();
                 self.finish_publish(publisher_seq, |_| Ok(accepted));
                 return;
             }
-            Err(PublishRefusal { refusal, .. }) => refusal,
+            Err(refusal) => refusal,
         };
-        if class_of(&refusal) == Class::Rejected {
+        let class = class_of(&refusal.refusal);
+        if class == Class::Rejected {
             self.refuse_publish(publisher_seq, refusal);
             return;
         }
-        entry.refusal = Some(refusal.clone());
         self.publishes.unsent += usize::from(std::mem::replace(&mut entry.sent, false));
-        match class_of(&refusal) {
+        let PublishRefusal { refusal, .. } = entry.refusal.insert(refusal).clone();
+        match class {
             Class::Busy => self.publishes.pause.begin(now_ms, &mut self.random),
             _ => self.abandon_for(&refusal, now_ms),
         }
@@ -228,12 +230,13 @@ impl Machine {
         while let Some((publisher_seq, _)) = self.publishes.unanswered.first_key_value() {
             self.finish_publish(*publisher_seq, |entry| {
                 let PublishFailure { refusal: last, uncertain } = entry.into_failure();
-                Err(PublishFailure { refusal: refusal.cloned().or(last), uncertain })
+                let refusal = refusal.cloned().map(publish_refusal_of).or(last);
+                Err(PublishFailure { refusal, uncertain })
             });
         }
     }
 
-    fn refuse_publish(&mut self, publisher_seq: u64, refusal: Refusal) {
+    fn refuse_publish(&mut self, publisher_seq: u64, refusal: PublishRefusal) {
         self.finish_publish(publisher_seq, |entry| {
             Err(PublishFailure { refusal: Some(refusal), uncertain: entry.uncertain })
         });

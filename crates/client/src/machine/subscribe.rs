@@ -198,7 +198,7 @@ impl Machine {
         missed: Option<(Seq, Seq)>,
         now_ms: u64,
     ) {
-        self.subscriptions.pause.reset();
+        self.subscriptions.pause.succeed();
         let Some(subscription) = self.subscriptions.table.get_mut(&subject) else { return };
         subscription.on_subscribed(recovery, position, now_ms);
         let again = std::mem::replace(&mut subscription.answered, true);

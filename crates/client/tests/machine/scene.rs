@@ -169,7 +169,7 @@ fn describe(event: &Event) -> String {
                 format!("{name} {publisher_seq} {position}{duplicate}")
             }
             Err(failure) => {
-                let number = failure.refusal.as_ref().map_or(0, |refusal| refusal.number);
+                let number = failure.refusal.as_ref().map_or(0, |refusal| refusal.refusal.number);
                 let uncertain = if failure.uncertain { " uncertain" } else { "" };
                 format!("{name} {publisher_seq} {number}{uncertain}")
             }

@@ -17,8 +17,11 @@ pub(super) fn bytes_by_state() -> Labelled {
 fn read() -> tikv_jemalloc_ctl::Result<Labelled> {
     // The figures are those of the last advance.
     epoch::advance()?;
-    let states =
-        [("allocated", stats::allocated::read()?), ("active", stats::active::read()?), ("resident", stats::resident::read()?)];
+    let states = [
+        ("allocated", stats::allocated::read()?),
+        ("active", stats::active::read()?),
+        ("resident", stats::resident::read()?),
+    ];
     Ok(states.into_iter().map(|(state, bytes)| (state.to_owned(), bytes as f64)).collect())
 }
 

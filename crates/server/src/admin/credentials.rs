@@ -16,8 +16,7 @@ impl Expected {
     /// Whether the header shows user and password. How long it takes does not tell how much of them is right.
     pub(super) fn is_shown_by(&self, header: &[u8]) -> bool {
         let Some((scheme, shown)) = header.split_at_checked(b"Basic ".len()) else { return false };
-        scheme.eq_ignore_ascii_case(b"Basic ")
-            && verify_slices_are_equal(shown.trim_ascii(), &self.0).is_ok()
+        scheme.eq_ignore_ascii_case(b"Basic ") && verify_slices_are_equal(shown.trim_ascii(), &self.0).is_ok()
     }
 }
 

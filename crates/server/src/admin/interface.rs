@@ -65,7 +65,8 @@ async fn show_figures(State(pages): State<Arc<Pages>>, request: Request) -> Resp
     let header = request.headers().get(AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
     if pages.expected.as_ref().is_some_and(|expected| !expected.is_shown_by(header)) {
         let advice = "Give MonitorUsername and MonitorPassword as Basic credentials.\n";
-        return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Basic realm=\"sterna\"")], advice).into_response();
+        return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Basic realm=\"sterna\"")], advice)
+            .into_response();
     }
     match pages.kind {
         Kind::Prometheus => {

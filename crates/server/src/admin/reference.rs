@@ -9,13 +9,14 @@ const HEAD: &str = "\
 
 # Metrics
 
-`GET /metrics` on `MonitorPrometheus.Listen` (127.0.0.1:9900 unless changed) answers in the Prometheus text format.
-With `Monitor = HTTP` the same figures are one JSON object, `GET /` on `MonitorHTTP.Listen` (127.0.0.1:4000), behind
-the rates of the statistics line. Both also answer `/health`, `/health/live` and `/health/ready`, without a password.
+`GET /metrics` on `MonitorPrometheus.Listen` (127.0.0.1:9900 unless changed) answers in the Prometheus text
+format. With HTTP in `Monitor` the same figures are a JSON object, `GET /` on `MonitorHTTP.Listen`
+(127.0.0.1:4000), beside the rates that the statistics line of the log shows, there of the last 5 s. Both answer
+`/health`, `/health/live` and `/health/ready` too, without a password.
 
-All counters begin at 0 with the process. What a label can say is bounded, whatever clients do. A histogram is shown
-as `_bucket`, `_sum` and `_count`; its buckets end at 50 \u{b5}s to 2 s. Sizes and counts of open things are at most a tenth
-of a second old.
+All counters begin at 0 with the process. How many values a label has is bounded, whatever clients do. A
+histogram is shown as `_bucket`, `_sum` and `_count`; its buckets end at 0.00005 s to 2 s. Sizes, and counts of
+what is open, are at most a tenth of a second old.
 ";
 
 /// The reference page of the metrics, Markdown.
@@ -48,10 +49,17 @@ mod tests {
         assert!(page.lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 6));
     }
 
+    /// `UPDATE=1 cargo test` writes it anew.
     #[test]
     fn the_page_is_fresh() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, reference_markdown()).unwrap();
+        }
         let found = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(found == reference_markdown(), "docs/reference/metrics.md is not fresh: cargo xtask docs");
+        assert!(
+            found == reference_markdown(),
+            "metrics.md is not fresh: UPDATE=1 cargo test -p sterna-server"
+        );
     }
 }

@@ -72,7 +72,10 @@ fn each_interface_has_its_pages_and_health() {
     for address in [prometheus, http] {
         assert!(get(connect(address), "/health/live", "").starts_with("HTTP/1.1 200 "));
         let starting = get(connect(address), "/health/ready", "");
-        assert!(starting.starts_with("HTTP/1.1 503 ") && starting.contains("\r\nretry-after: 1\r\n"), "{starting}");
+        assert!(
+            starting.starts_with("HTTP/1.1 503 ") && starting.contains("\r\nretry-after: 1\r\n"),
+            "{starting}"
+        );
         assert!(starting.contains(r#"{"status":"starting","#), "{starting}");
     }
     assert!(get(connect(prometheus), "/", "").starts_with("HTTP/1.1 404 "));
@@ -106,7 +109,8 @@ struct Certified {
 
 fn certified() -> Certified {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let tls = Tls { certificate_pem: made.cert.pem(), key_pem: Secret::new(made.signing_key.serialize_pem()) };
+    let tls =
+        Tls { certificate_pem: made.cert.pem(), key_pem: Secret::new(made.signing_key.serialize_pem()) };
     Certified { tls, certificate: made.cert.der().clone() }
 }
 

@@ -28,8 +28,8 @@ pub(super) fn figures() -> Figures {
     }
 }
 
-/// Series with their values. Checks what the format asks for: HELP, TYPE, then the family's own samples, nothing
-/// twice.
+/// Series with their values. Checks what the format asks for: HELP, TYPE, then the family's own samples,
+/// nothing twice.
 fn read(page: &str) -> BTreeMap<String, f64> {
     let mut series = BTreeMap::new();
     let mut families = BTreeSet::new();

@@ -53,9 +53,11 @@ impl Shard {
         let _ = socket_ref.set_tcp_user_timeout(Some(Duration::from_millis(unanswered_ms)));
         let _ = socket.set_nodelay(true);
 
-        let may_publish = self.settings.publish_from.as_ref().is_none_or(|networks| {
-            networks.iter().any(|network| network.contains(peer.ip()))
-        });
+        let may_publish = self
+            .settings
+            .publish_from
+            .as_ref()
+            .is_none_or(|networks| networks.iter().any(|network| network.contains(peer.ip())));
         let mut state = State::default();
         if may_publish {
             state.set(Flag::MayPublish);

@@ -1,4 +1,4 @@
-//! The access audit: one line for each connect, subscribe, unsubscribe, read and disconnect. No token comes near it.
+//! The access audit: a line for each connect, subscribe, unsubscribe, read and disconnect; never a token.
 
 use sterna_model::{Code, Reply};
 

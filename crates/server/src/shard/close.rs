@@ -65,7 +65,8 @@ impl Shard {
         }
         let connection = self.connection(index);
         // A request over REST has a session for its own time only.
-        let connected = connection.session.is_connected() && !matches!(connection.protocol, Protocol::Waiting(_));
+        let connected =
+            connection.session.is_connected() && !matches!(connection.protocol, Protocol::Waiting(_));
         if connected {
             self.log_disconnect(index, code);
         }

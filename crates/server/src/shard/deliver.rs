@@ -62,7 +62,8 @@ impl Shard {
                 }
             }
             let mut target = Target { index, connection, pressed, now_ms };
-            match target.serve(&mut frames, delivery, &mut self.outgoing, &self.settings, &mut self.deflater) {
+            match target.serve(&mut frames, delivery, &mut self.outgoing, &self.settings, &mut self.deflater)
+            {
                 Served::Queued => queued += 1,
                 Served::Gone => {}
                 served @ (Served::Full | Served::Poll) => aside.push((index, served)),
@@ -84,7 +85,8 @@ impl Shard {
         let room = self.settings.out_queue_bytes_max / 2;
         loop {
             let table = &self.table;
-            let can_send = |index| table.get(index).is_some_and(|connection| connection.queue.bytes() <= room);
+            let can_send =
+                |index| table.get(index).is_some_and(|connection| connection.queue.bytes() <= room);
             let Some((index, _, delivery)) = self.conflation.pop_due(now_ms, can_send) else { return };
             let Some(connection) = self.table.get_mut(index) else { continue };
             let mut target = Target { index, connection, pressed: false, now_ms };

@@ -37,9 +37,9 @@ use crate::mailbox::{ShardInbox, ToCore, ToShard};
 use crate::metrics::ShardMetrics;
 use crate::settings::Settings;
 use crate::status::MemberStatus;
+pub(crate) use accept::refuse;
 use connection::Connection;
 use table::Table;
-pub(crate) use accept::refuse;
 use wheel::Wheel;
 use write::Outgoing;
 
@@ -277,7 +277,9 @@ impl Shard {
     /// Number of a connection's session: unique in the life of this process, not guessable from the outside.
     fn session_id(&self, index: u32) -> SessionId {
         let place = u64::from(self.table.generation(index)) << 32 | u64::from(index);
-        SessionId(self.seed ^ (place.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17) | u64::from(self.id.0)))
+        SessionId(
+            self.seed ^ (place.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17) | u64::from(self.id.0)),
+        )
     }
 
     /// Runs `act` on the session of a connection, outside of the table, with the audiences and the other

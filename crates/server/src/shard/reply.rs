@@ -43,7 +43,9 @@ impl Shard {
     /// Sends a reply in the connection's encoding.
     pub(super) fn send_reply(&mut self, index: u32, reply: &Reply) {
         let Some(connection) = self.table.get_mut(index) else { return };
-        if matches!(reply, Reply::Error { .. } | Reply::Published { outcome: Err(_), .. }) {
+        let refused = matches!(reply, Reply::Error { .. } | Reply::Published { outcome: Err(_), .. });
+        // An HTTP answer is counted by its status.
+        if refused && !matches!(connection.protocol, Protocol::Waiting(_)) {
             self.metrics.refused_requests.add(1);
         }
         match &mut connection.protocol {

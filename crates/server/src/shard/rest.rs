@@ -65,10 +65,8 @@ impl Shard {
                 return;
             }
         };
-        let answer = Answer::Consume {
-            subject: consume.subject.clone(),
-            wait_ms: consume.wait_seconds * 1000,
-        };
+        let answer =
+            Answer::Consume { subject: consume.subject.clone(), wait_ms: consume.wait_seconds * 1000 };
         self.wait(index, request, answer);
         if !self.connect_for(index, consume.token.as_deref()) {
             return;
@@ -98,7 +96,13 @@ impl Shard {
     }
 
     /// The core has answered a consume request.
-    pub(super) fn on_answer(&mut self, index: u32, name: &Subject, cut: Cut, messages: &[(Kind, Arc<Record>)]) {
+    pub(super) fn on_answer(
+        &mut self,
+        index: u32,
+        name: &Subject,
+        cut: Cut,
+        messages: &[(Kind, Arc<Record>)],
+    ) {
         let Protocol::Waiting(waiting) = &mut self.connection(index).protocol else { return };
         let Answer::Consume { subject, wait_ms } = &waiting.answer else { return };
         let wait_ms = *wait_ms;

@@ -53,7 +53,13 @@ impl Shard {
     }
 
     /// The first messages of a subject, behind the event that says what is promised about the past.
-    pub(super) fn send_stream_start(&mut self, index: u32, reply: &Reply, subject: SubjectId, messages: Messages) {
+    pub(super) fn send_stream_start(
+        &mut self,
+        index: u32,
+        reply: &Reply,
+        subject: SubjectId,
+        messages: Messages,
+    ) {
         let Protocol::EventStream(stream) = &mut self.connection(index).protocol else { return };
         let Reply::Subscribed { subject: name, position, .. } = reply else { return };
         let single = stream.is_single();

@@ -27,7 +27,8 @@ impl Shard {
 
     /// Sets the connection's timer.
     pub(super) fn set_deadline(&mut self, index: u32, in_ms: u64) {
-        let tick = self.tick.saturating_add(u32::try_from(in_ms.div_ceil(TICK_MS)).unwrap_or(u32::MAX).max(1));
+        let tick =
+            self.tick.saturating_add(u32::try_from(in_ms.div_ceil(TICK_MS)).unwrap_or(u32::MAX).max(1));
         let generation = self.table.generation(index);
         let connection = self.connection(index);
         connection.deadline = tick;

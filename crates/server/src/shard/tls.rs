@@ -77,7 +77,11 @@ impl Tls {
     }
 
     /// Takes bytes from the socket; appends what they decrypt to.
-    pub(super) fn read(&mut self, input: &mut [u8], plain: &mut Vec<u8>) -> Result<TlsProgress, rustls::Error> {
+    pub(super) fn read(
+        &mut self,
+        input: &mut [u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<TlsProgress, rustls::Error> {
         if self.incoming.is_empty() {
             let consumed = self.process(input, plain)?;
             self.incoming.extend_from_slice(&input[consumed..]);

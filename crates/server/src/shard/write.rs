@@ -50,7 +50,13 @@ impl Outgoing {
     }
 
     /// Puts a connection on the list of queues that collect a batch, or of those to flush if its batch is full.
-    pub(super) fn collect(&mut self, index: u32, connection: &mut Connection, batching: Batching, now_ms: u64) {
+    pub(super) fn collect(
+        &mut self,
+        index: u32,
+        connection: &mut Connection,
+        batching: Batching,
+        now_ms: u64,
+    ) {
         if connection.queue.bytes() >= batching.bytes {
             self.make_dirty(index, connection);
         } else if connection.state.raise(Flag::Collecting) {

@@ -32,8 +32,8 @@ pub(crate) struct Logs {
     apart: Vec<&'static str>,
 }
 
-/// Starts logging to stdout, or to files in `LogFolder`: `sterna.log`, and `access.log` and `stats.log` for the
-/// audits that are on.
+/// Starts logging to stdout, or to files in `LogFolder`: `sterna.log`, and `access.log` and `stats.log` for
+/// the audits that are on.
 ///
 /// # Errors
 /// A file cannot be opened.
@@ -44,8 +44,10 @@ pub(crate) fn start(log: &Log, extensions: &Extensions) -> io::Result<Logs> {
         fs::create_dir_all(folder)?;
         let open = |name| RotatingFile::open(&Path::new(folder).join(name), log.rotate_bytes as u64);
         sinks.push(Box::new(open("sterna.log")?));
-        let audits =
-            [(extensions.audit_access, ACCESS, "access.log"), (extensions.audit_stats, STATISTICS, "stats.log")];
+        let audits = [
+            (extensions.audit_access, ACCESS, "access.log"),
+            (extensions.audit_stats, STATISTICS, "stats.log"),
+        ];
         for (_, target, name) in audits.into_iter().filter(|(on, ..)| *on) {
             sinks.push(Box::new(open(name)?));
             apart.push(target);

@@ -4,8 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Appends whole lines to `NAME`. What is full becomes `NAME.1`, `NAME.2`, ...: the higher, the newer. Old files
-/// stay until somebody removes them.
+/// Appends whole lines to `NAME`. What is full becomes `NAME.1`, `NAME.2`, ...: the higher, the newer. Old
+/// files stay until somebody removes them.
 pub(super) struct RotatingFile {
     path: PathBuf,
     limit_bytes: u64,

@@ -29,7 +29,7 @@ where
         } else {
             write!(writer, " {level:<5} ")?;
         }
-        // Where in the code it comes from matters to developers only; foreign and audit lines say whose they are.
+        // Where in the code it comes from matters to developers; foreign and audit lines say whose they are.
         let target = event.metadata().target();
         if level >= Level::DEBUG || !target.starts_with("sterna") {
             write!(writer, "{target}: ")?;

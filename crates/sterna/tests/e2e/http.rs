@@ -10,37 +10,37 @@ use crate::support::SOON;
 
 /// One connection.
 #[derive(Debug)]
-pub struct Http {
+pub(crate) struct Http {
     socket: TcpStream,
     received: Vec<u8>,
 }
 
 /// An answer. The names of its headers are in lower case.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// Value of the first header line with that name, which is to be given in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
     /// The body as text.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("a text")
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
     /// Checks that it is the error of that code, with the table's status, name and class.
-    pub fn assert_refused(&self, code: Code) {
+    pub(crate) fn assert_refused(&self, code: Code) {
         assert_eq!(self.status, code.http_status(), "{}: {}", code.name(), self.text());
         let body = self.json();
         assert_eq!(body["code"], code.number(), "{body}");
@@ -53,45 +53,45 @@ impl Answer {
 
 impl Http {
     /// Opens a connection.
-    pub fn open(address: &str) -> Self {
+    pub(crate) fn open(address: &str) -> Self {
         Self::over(TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}")))
     }
 
     /// Uses a connection.
-    pub fn over(socket: TcpStream) -> Self {
+    pub(crate) fn over(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(SOON)).expect("a time above 0");
         socket.set_nodelay(true).expect("an open socket");
         Self { socket, received: Vec::new() }
     }
 
     /// The socket, and what was received and not used.
-    pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
+    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
         (self.socket, self.received)
     }
 
     /// The socket.
-    pub fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
     /// Sends bytes as they are.
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).expect("the server takes it");
     }
 
     /// The same where the server may have ended the connection.
-    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.socket.write_all(bytes.as_ref())
     }
 
     /// Sends a request without a body, and reads the answer.
-    pub fn get(&mut self, target: &str) -> Answer {
+    pub(crate) fn get(&mut self, target: &str) -> Answer {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
         self.answer()
     }
 
     /// Publishes over REST.
-    pub fn produce(&mut self, subject: &str, token: &str, content: &str) -> Answer {
+    pub(crate) fn produce(&mut self, subject: &str, token: &str, content: &str) -> Answer {
         let length = content.len();
         self.send(format!(
             "POST /rest/produce?subject={subject}&closure=c HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\
@@ -101,7 +101,7 @@ impl Http {
     }
 
     /// The next answer's head; its body, if any, is not read.
-    pub fn head(&mut self) -> Answer {
+    pub(crate) fn head(&mut self) -> Answer {
         let end = self.receive_until(b"\r\n\r\n");
         let head = String::from_utf8(self.received.drain(..end).collect()).expect("a head is text");
         let mut lines = head.trim_end().split("\r\n");
@@ -116,7 +116,7 @@ impl Http {
     }
 
     /// The next answer, of which the length is stated.
-    pub fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> Answer {
         let mut answer = self.head();
         if ![100, 101, 204].contains(&answer.status) {
             let length = answer.header("content-length").unwrap_or_else(|| panic!("no length: {answer:?}"));
@@ -127,7 +127,7 @@ impl Http {
     }
 
     /// The next bytes of a body.
-    pub fn receive(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn receive(&mut self, length: usize) -> Vec<u8> {
         while self.received.len() < length {
             self.receive_more();
         }
@@ -135,20 +135,20 @@ impl Http {
     }
 
     /// The next text of a body, up to and with `end`.
-    pub fn receive_text(&mut self, end: &str) -> String {
+    pub(crate) fn receive_text(&mut self, end: &str) -> String {
         let length = self.receive_until(end.as_bytes());
         String::from_utf8(self.receive(length)).expect("a text")
     }
 
     /// Everything up to the end of the connection, in order or not.
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         // A reset is an end as well.
         let _ = self.socket.read_to_end(&mut self.received);
         std::mem::take(&mut self.received)
     }
 
     /// Checks that the server ends the connection, and sends nothing before that.
-    pub fn assert_end(&mut self) {
+    pub(crate) fn assert_end(&mut self) {
         let rest = self.rest();
         assert!(rest.is_empty(), "{:?}", String::from_utf8_lossy(&rest));
     }

@@ -13,4 +13,10 @@ mod random;
 mod tokens;
 
 mod bad_frames;
+mod bad_http;
 mod bad_requests;
+mod document_root;
+mod floods;
+mod recovery;
+mod slow_peers;
+mod startup;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use socket2::SockRef;
 use sterna_wire::websocket::{self, Decoder, Event, Opcode, Role, Shared};
 
-use crate::http::Http;
+use crate::http::{Answer, Http};
 use crate::support::SOON;
 
 /// The largest message that these clients take.
@@ -18,7 +18,7 @@ const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 
 /// What a server may send.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Incoming {
+pub(crate) enum Incoming {
     /// A text frame.
     Frame(Value),
     /// A WebSocket ping.
@@ -33,7 +33,7 @@ pub enum Incoming {
 
 /// One WebSocket connection.
 #[derive(Debug)]
-pub struct Native {
+pub(crate) struct Native {
     socket: TcpStream,
     decoder: Decoder,
     shared: Shared,
@@ -42,7 +42,7 @@ pub struct Native {
 }
 
 /// Head of an upgrade request, with further header lines.
-pub fn upgrade(lines: &str) -> String {
+pub(crate) fn upgrade(lines: &str) -> String {
     format!(
         "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
@@ -50,7 +50,7 @@ pub fn upgrade(lines: &str) -> String {
 }
 
 /// A client's frame.
-pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     websocket::masked_frame(opcode, payload, false, KEY, &mut out);
     out
@@ -58,35 +58,45 @@ pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 
 impl Native {
     /// Opens a WebSocket; nothing is said on it yet.
-    pub fn open(address: &str) -> Self {
+    pub(crate) fn open(address: &str) -> Self {
         Self::upgraded(Http::open(address), "")
     }
 
     /// The same, offering compression.
-    pub fn open_compressed(address: &str) -> Self {
+    pub(crate) fn open_compressed(address: &str) -> Self {
         Self::upgraded(Http::open(address), "Sec-WebSocket-Extensions: permessage-deflate\r\n")
     }
 
     /// Upgrades a connection, with further header lines in the request.
-    pub fn upgraded(mut http: Http, lines: &str) -> Self {
+    pub(crate) fn upgraded(mut http: Http, lines: &str) -> Self {
         http.send(upgrade(lines));
+        Self::answered(http).unwrap_or_else(|answer| panic!("{answer:?}"))
+    }
+
+    /// Goes on in WebSocket if the server has agreed to an upgrade.
+    ///
+    /// # Errors
+    /// The head of the server's refusal.
+    pub(crate) fn answered(mut http: Http) -> Result<Self, Answer> {
         let head = http.head();
-        assert_eq!(head.status, 101, "{head:?}");
+        if head.status != 101 {
+            return Err(head);
+        }
         let deflate = head.header("sec-websocket-extensions").is_some();
         let (socket, input) = http.into_parts();
         let decoder = Decoder::new(Role::Client, deflate);
-        Self { socket, decoder, shared: Shared::default(), input, taken: 0 }
+        Ok(Self { socket, decoder, shared: Shared::default(), input, taken: 0 })
     }
 
     /// Opens a WebSocket and begins a session.
-    pub fn connect(address: &str, token: Option<&str>) -> Self {
+    pub(crate) fn connect(address: &str, token: Option<&str>) -> Self {
         let mut client = Self::open(address);
         client.begin(token);
         client
     }
 
     /// Begins the session.
-    pub fn begin(&mut self, token: Option<&str>) -> Value {
+    pub(crate) fn begin(&mut self, token: Option<&str>) -> Value {
         let mut connect = json!({"op": "connect", "client": "e2e/1.0"});
         if let Some(token) = token {
             connect["token"] = token.into();
@@ -96,46 +106,54 @@ impl Native {
     }
 
     /// Begins a subscription; gives the answer.
-    pub fn subscribe(&mut self, subject: &str) -> Value {
+    pub(crate) fn subscribe(&mut self, subject: &str) -> Value {
         self.send(&json!({"op": "subscribe", "subjects": [subject]}));
         self.frame_of("subscribed")
     }
 
     /// Publishes; gives the result. Nothing else may be on its way.
-    pub fn publish(&mut self, subject: &str, content: &str) -> Value {
+    pub(crate) fn publish(&mut self, subject: &str, content: &str) -> Value {
         self.send(&json!({"op": "publish", "id": 1, "subject": subject, "content": content}));
         self.frame_of("published")
     }
 
     /// Publishes, and wants it to be accepted.
-    pub fn publish_ok(&mut self, subject: &str, content: &str) -> Value {
+    pub(crate) fn publish_ok(&mut self, subject: &str, content: &str) -> Value {
         let result = self.publish(subject, content);
         assert_eq!(result["status"], "OK", "{result}");
         result
     }
 
+    /// Publishes to a subject that it is subscribed to; the message and the result may come in any order.
+    pub(crate) fn publish_and_hear(&mut self, subject: &str, content: &str) {
+        self.send(&json!({"op": "publish", "id": 1, "subject": subject, "content": content}));
+        let mut ops = [self.frame(), self.frame()].map(|frame| frame["op"].clone());
+        ops.sort_by_key(ToString::to_string);
+        assert_eq!(ops, ["message", "published"]);
+    }
+
     /// The socket.
-    pub fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
     /// Sends a request.
-    pub fn send(&mut self, request: &Value) {
+    pub(crate) fn send(&mut self, request: &Value) {
         self.send_text(&request.to_string());
     }
 
     /// Sends a text frame.
-    pub fn send_text(&mut self, text: &str) {
+    pub(crate) fn send_text(&mut self, text: &str) {
         self.send_bytes(&masked(Opcode::Text, text.as_bytes()));
     }
 
     /// Sends bytes as they are.
-    pub fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         self.try_send(bytes).expect("the server takes it");
     }
 
     /// The same where the server may have gone.
-    pub fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.socket.write_all(bytes)
     }
 
@@ -143,12 +161,12 @@ impl Native {
     ///
     /// # Panics
     /// Nothing comes in time.
-    pub fn next(&mut self) -> Incoming {
+    pub(crate) fn next(&mut self) -> Incoming {
         self.next_within(SOON).unwrap_or_else(|| panic!("nothing came within {SOON:?}"))
     }
 
     /// What comes next, if it comes in time.
-    pub fn next_within(&mut self, time: Duration) -> Option<Incoming> {
+    pub(crate) fn next_within(&mut self, time: Duration) -> Option<Incoming> {
         loop {
             if let Some(incoming) = self.decode() {
                 return Some(incoming);
@@ -188,7 +206,7 @@ impl Native {
     }
 
     /// The next frame; pings are answered on the way.
-    pub fn frame(&mut self) -> Value {
+    pub(crate) fn frame(&mut self) -> Value {
         loop {
             match self.next() {
                 Incoming::Frame(frame) => return frame,
@@ -199,14 +217,14 @@ impl Native {
     }
 
     /// The next frame, which must be of that operation.
-    pub fn frame_of(&mut self, op: &str) -> Value {
+    pub(crate) fn frame_of(&mut self, op: &str) -> Value {
         let frame = self.frame();
         assert_eq!(frame["op"], op, "{frame}");
         frame
     }
 
     /// The close frame, whatever comes before it; behind it must be the end.
-    pub fn close(&mut self) -> (u16, String) {
+    pub(crate) fn close(&mut self) -> (u16, String) {
         loop {
             match self.next() {
                 Incoming::Close(code, reason) => {
@@ -220,18 +238,18 @@ impl Native {
     }
 
     /// Asks for a sign of life, which must be the next thing that comes.
-    pub fn assert_alive(&mut self) {
+    pub(crate) fn assert_alive(&mut self) {
         self.send(&json!({"op": "ping", "id": 4711}));
         assert_eq!(self.frame(), json!({"op": "pong", "id": 4711}));
     }
 
     /// Ends the connection as a process does that is killed, or a router that forgets: with a reset.
-    pub fn abort(self) {
+    pub(crate) fn abort(self) {
         let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
     }
 
     /// Ends our side only.
-    pub fn end_output(&self) {
+    pub(crate) fn end_output(&self) {
         self.socket.shutdown(Shutdown::Write).expect("an open socket");
     }
 }

@@ -1,7 +1,7 @@
 //! What the system says of a running member.
 
 /// Resident memory, bytes.
-pub fn resident_bytes(id: u32) -> usize {
+pub(crate) fn resident_bytes(id: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says it");
     let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
@@ -9,7 +9,7 @@ pub fn resident_bytes(id: u32) -> usize {
 }
 
 /// Open sockets.
-pub fn open_sockets(id: u32) -> usize {
+pub(crate) fn open_sockets(id: u32) -> usize {
     let files = std::fs::read_dir(format!("/proc/{id}/fd")).expect("the process runs");
     let is_socket = |file: &std::fs::DirEntry| {
         std::fs::read_link(file.path()).is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))

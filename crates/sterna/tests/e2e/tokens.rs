@@ -15,7 +15,7 @@ const EC_PUBLIC: &str = include_str!("../../../auth/tests/keys/ec256.public.pem"
 
 /// An algorithm with the key of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signer {
+pub(crate) enum Signer {
     Hs256,
     Rs256,
     Es256,
@@ -23,10 +23,10 @@ pub enum Signer {
 
 impl Signer {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Hs256, Self::Rs256, Self::Es256];
+    pub(crate) const ALL: [Self; 3] = [Self::Hs256, Self::Rs256, Self::Es256];
 
     /// Options of a member that takes its tokens.
-    pub fn options(self, folder: &crate::support::Folder) -> Vec<String> {
+    pub(crate) fn options(self, folder: &crate::support::Folder) -> Vec<String> {
         let public = |pem| folder.write("public.pem", pem).display().to_string();
         let key = match self {
             Self::Hs256 => vec![format!("-DJwt.HmacSecret={}", STANDARD.encode(SECRET))],
@@ -37,7 +37,7 @@ impl Signer {
     }
 
     /// A token with these claims.
-    pub fn sign(self, claims: &Value) -> String {
+    pub(crate) fn sign(self, claims: &Value) -> String {
         let (algorithm, key) = match self {
             Self::Hs256 => (Algorithm::HS256, EncodingKey::from_secret(SECRET)),
             Self::Rs256 => {
@@ -51,7 +51,7 @@ impl Signer {
     }
 
     /// A token that permits this and expires after that many seconds.
-    pub fn token(self, permissions: &Value, in_s: i64) -> String {
+    pub(crate) fn token(self, permissions: &Value, in_s: i64) -> String {
         self.sign(&claims(permissions, in_s))
     }
 }
@@ -61,26 +61,26 @@ fn type_is(name: &str) -> String {
 }
 
 /// Claims that permit this and expire after that many seconds.
-pub fn claims(permissions: &Value, in_s: i64) -> Value {
+pub(crate) fn claims(permissions: &Value, in_s: i64) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     let now_s = i64::try_from(now.as_secs()).expect("before the end of time");
     json!({"exp": now_s + in_s, "permissions": permissions})
 }
 
 /// A token that says of itself that nobody signed it.
-pub fn unsigned(claims: &Value) -> String {
+pub(crate) fn unsigned(claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.", part(&json!({"alg": "none", "typ": "JWT"})), part(claims))
 }
 
 /// A token that is signed with HS256, and the public RSA key as the secret.
-pub fn confused(claims: &Value) -> String {
+pub(crate) fn confused(claims: &Value) -> String {
     let key = EncodingKey::from_secret(RSA_PUBLIC.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).expect("any secret signs")
 }
 
 /// The token with other claims under the same signature.
-pub fn forged(token: &str, claims: &Value) -> String {
+pub(crate) fn forged(token: &str, claims: &Value) -> String {
     let parts: Vec<&str> = token.split('.').collect();
     format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()), parts[2])
 }

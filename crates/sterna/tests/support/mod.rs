@@ -6,7 +6,7 @@
 //! let mut client = member.client(); // may publish: it shows TOKEN
 //! ```
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses a part of it")]
 
 mod binary;
 mod folder;

@@ -1,0 +1,116 @@
+//! Clients that begin and do not go on, and clients that are gone without a word: their time is bounded.
+
+use serde_json::json;
+use sterna_model::Code;
+use sterna_wire::websocket::Opcode;
+
+use crate::http::Http;
+use crate::native::{Incoming, Native, masked, upgrade};
+use crate::process::open_sockets;
+use crate::support::{Member, TOKEN, eventually};
+
+const HASTE: &str = "-DHandshakeTimeout=1";
+const REST: &str = "-DRest.Enable=true";
+
+#[test]
+fn half_a_request_is_answered_with_its_code_when_its_time_is_over() {
+    let member = Member::start(&[HASTE, REST]);
+    let body = "POST /rest/produce?subject=/a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nten bytes.";
+    let chunks =
+        "POST /rest/produce?subject=/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab";
+    for part in ["G", "GET / HTTP/1.1\r\nHost: a\r\n", body, chunks, &upgrade("")[..100]] {
+        let mut http = Http::open(&member.address());
+        http.send(part);
+        http.answer().assert_refused(Code::RequestTimeout);
+        http.assert_end();
+    }
+}
+
+#[test]
+fn dripping_bytes_gain_no_time() {
+    let member = Member::start(&[HASTE]);
+    let mut http = Http::open(&member.address());
+    http.socket().set_nonblocking(false).expect("an open socket");
+    let drip = http.socket().try_clone().expect("a descriptor is left");
+    let dripping = std::thread::spawn(move || {
+        use std::io::Write;
+        let mut bytes = b"GET / HTTP/1.1\r\nX: ".iter().chain(std::iter::repeat(&b'x'));
+        // Until the server closes.
+        while (&drip).write_all(&[*bytes.next().expect("endless")]).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    http.answer().assert_refused(Code::RequestTimeout);
+    http.rest();
+    drop(http);
+    dripping.join().expect("the drip ends");
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_ended() {
+    let member = Member::start(&[HASTE]);
+    let mut http = Http::open(&member.address());
+    http.assert_end();
+}
+
+#[test]
+fn an_http_connection_without_a_further_request_is_ended() {
+    let member = Member::start(&["-DHttpIdleTimeout=1"]);
+    let mut http = Http::open(&member.address());
+    assert_eq!(http.get("/health").status, 200);
+    http.assert_end();
+}
+
+#[test]
+fn a_websocket_that_does_not_connect_is_closed_with_4019() {
+    let member = Member::start(&[HASTE]);
+    let mut silent = Native::open(&member.address());
+    let mut half = Native::open(&member.address());
+    half.send_bytes(b"\x81\xfe\x00");
+    for client in [&mut silent, &mut half] {
+        assert_eq!(client.close(), (4019, "request_timeout".to_owned()));
+    }
+    // Pings are no connect.
+    let mut busy = Native::open(&member.address());
+    let close = loop {
+        let _ = busy.try_send(&masked(Opcode::Text, br#"{"op":"ping"}"#));
+        match busy.next() {
+            Incoming::Frame(_) => {}
+            other => break other,
+        }
+    };
+    assert_eq!(close, Incoming::Close(4019, "request_timeout".to_owned()));
+}
+
+#[test]
+fn a_client_that_answers_no_ping_is_closed_with_4302_and_one_that_does_stays() {
+    let member = Member::start(&["-DKeepAliveInterval=1", "-DKeepAliveTimeout=1"]);
+    let mut gone = Native::connect(&member.address(), None);
+    let mut half = Native::connect(&member.address(), None);
+    half.send_bytes(b"\x81\xff\x00\x00");
+    let mut alive = Native::connect(&member.address(), Some(TOKEN));
+    alive.subscribe("/a");
+    for client in [&mut gone, &mut half] {
+        assert_eq!(client.next(), Incoming::Ping(Vec::new()));
+    }
+    for client in [&mut gone, &mut half] {
+        assert_eq!(client.close(), (4302, "keep_alive_timeout".to_owned()));
+    }
+    // Meanwhile it was pinged as well; `frame` answers that.
+    alive.publish_and_hear("/a", "x");
+    eventually("the sockets of those who are gone", || (open_sockets(member.id()) < 20).then_some(()));
+}
+
+#[test]
+fn a_client_that_hears_nothing_is_sent_comments() {
+    let member = Member::start(&["-DKeepAliveInterval=1"]);
+    let mut http = Http::open(&member.address());
+    http.send("GET /sse?subject=/a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(http.head().status, 200);
+    assert!(http.receive_text("\n\n").contains("event: subscribed"));
+    assert_eq!(http.receive_text("\n\n"), ": keep-alive\n\n");
+    let mut publisher = Native::connect(&member.address(), Some(TOKEN));
+    publisher.send(&json!({"op": "publish", "id": 1, "subject": "/a", "content": "x"}));
+    publisher.frame_of("published");
+    while !http.receive_text("\n\n").contains("event: message") {}
+}

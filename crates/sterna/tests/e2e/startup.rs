@@ -1,0 +1,64 @@
+//! Members that cannot start: they say why and what to do, and end.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use crate::support::{Finished, Folder, sterna};
+
+/// Runs a member that cannot start; gives what it says.
+fn failure(folder: &Folder, options: &[&str]) -> String {
+    let start = Instant::now();
+    let finished = Finished::of(sterna(options).current_dir(folder.path()));
+    assert!(start.elapsed() < Duration::from_secs(10), "it gives up at once");
+    assert!(finished.code.is_some_and(|code| code != 0), "{finished:?}");
+    assert!(!finished.error_text().contains("panicked"), "{finished:?}");
+    [finished.stdout, finished.stderr].concat().join("\n")
+}
+
+#[test]
+fn a_member_that_cannot_start_says_why() {
+    let folder = Folder::new();
+    folder.write("garbage.pem", "garbage");
+    folder.write("bad.conf", "Listen = *:0\nMemroy = 64MB\n");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let taken = format!("-DListen={}", taken.local_addr().expect("a bound socket"));
+    let listen = "-DListen=127.0.0.1:0";
+    let cases: &[(&[&str], &[&str])] = &[
+        (&[&taken], &["Listen", "127.0.0.1:", "in use"]),
+        (&["-DListen=192.0.2.1:8800"], &["Listen", "192.0.2.1:8800"]),
+        (&["-DListen=no.such.host.invalid:8800"], &["Listen", "no.such.host.invalid"]),
+        (&["-DListen=here"], &["Listen"]),
+        (&[listen, "-DMemroy=64MB"], &["Memroy", "Memory"]),
+        (&[listen, "-DMemory=lots"], &["Memory", "lots"]),
+        (&[listen, "-DMemory=1MB"], &["Memory", "16 MB"]),
+        (&[listen, "-DListenEncrypted=127.0.0.1:0"], &["TlsCertificate"]),
+        (
+            &[listen, "-DListenEncrypted=127.0.0.1:0", "-DTlsCertificate=absent.pem", "-DTlsKey=absent.pem"],
+            &["TlsCertificate", "absent.pem"],
+        ),
+        (
+            &[
+                listen,
+                "-DListenEncrypted=127.0.0.1:0",
+                "-DTlsCertificate=garbage.pem",
+                "-DTlsKey=garbage.pem",
+            ],
+            &["TlsCertificate"],
+        ),
+        (&[listen, "-DEntitlement=JWT"], &["Jwt.HmacSecret"]),
+        (&[listen, "-DEntitlement=JWT", "-DJwt.HmacSecret=c2hvcnQ="], &["Jwt.HmacSecret"]),
+        (
+            &[listen, "-DEntitlement=JWT", "-DJwt.SignatureType=rsa", "-DJwt.PublicKeyPath=garbage.pem"],
+            &["Jwt.PublicKeyPath"],
+        ),
+        (&[listen, "-DEntitlementAllowTokenFile=absent"], &["EntitlementAllowTokenFile", "absent"]),
+        (&[listen, "-DEntitlement=Custom"], &["Entitlement", "Custom"]),
+    ];
+    for (options, said) in cases {
+        let text = failure(&folder, options);
+        println!("{options:?}: {text}");
+        for said in *said {
+            assert!(text.contains(said), "{options:?} does not say {said}: {text}");
+        }
+    }
+}
