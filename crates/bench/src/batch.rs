@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use crate::arguments::Common;
+use crate::cost::{Cost, median};
 use crate::error::Result;
-use crate::feed::{Cost, Feed, Shape, median, run_rounds};
+use crate::feed::{Feed, Shape, run_rounds};
 use crate::load::Load;
 use crate::report::{Cell, Figure, Report, grouped};
 use crate::scrape::{DELIVERIES, WRITES};
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &Batch, common: &Common) -> Result<Report> {
     );
     let mut report = Report::new("batch", about);
     report.columns =
-        vec!["deliveries", "a second", "user us", "system us", "us each", "per write", "core-second"];
+        vec!["deliveries", "a second", "user us", "system us", "us each", "per write", "per core-second"];
     let mut rates = Vec::new();
     for _ in 0..common.sized(arguments.repeat, 1) {
         let metrics_before = server.metrics()?;
@@ -65,12 +66,12 @@ pub(crate) fn run(arguments: &Batch, common: &Common) -> Result<Report> {
         rates.push(cost.per_core_second());
         report.rows.push(vec![
             Cell::Count(operations),
-            Cell::Count((operations as f64 / seconds) as u64),
+            Cell::Number(operations as f64 / seconds, 0),
             Cell::Number(cost.user_us(), 3),
             Cell::Number(cost.system_us(), 3),
             Cell::Number(cost.total_us(), 3),
             Cell::Number(delivered as f64 / writes as f64, 1),
-            Cell::Count(cost.per_core_second() as u64),
+            Cell::Number(cost.per_core_second(), 0),
         ]);
     }
     report.figures = vec![

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use crate::arguments::Common;
+use crate::cost::{Cost, median};
 use crate::error::Result;
-use crate::feed::{Cost, median};
 use crate::load::{Load, Target, frames};
 use crate::report::{Cell, Figure, Report};
 use crate::server::Server;
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Connect, common: &Common) -> Result<Report> {
     let mut report =
         Report::new("connect", "clients from the first packet to the subscription, all kept".into());
     report.columns =
-        vec!["what", "connections", "a second", "user us", "system us", "us each", "core-second"];
+        vec!["what", "connections", "a second", "user us", "system us", "us each", "per core-second"];
     let mut rates = [Vec::new(), Vec::new()];
     for _ in 0..common.sized(arguments.repeat, 1) {
         let cases = [("plain", server.plain(), plain), ("TLS", server.encrypted()?, encrypted)];

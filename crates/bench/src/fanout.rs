@@ -3,14 +3,17 @@
 use sterna_wire::websocket::{self, Opcode};
 
 use crate::arguments::Common;
+use crate::cost::{Cost, median};
 use crate::error::{Failure, Result};
-use crate::feed::{Cost, Feed, Shape, Source, median, run_rounds};
-use crate::load::Load;
+use crate::feed::{Feed, Shape, Source, run_rounds};
+use crate::load::{Counts, Load};
 use crate::raw::Baseline;
 use crate::report::{Cell, Figure, Report, grouped};
 use crate::scrape::{DELIVERIES, WRITES};
 use crate::server::Server;
 
+/// Enough for a million subjects with a message each.
+const MEMORY: &str = "4GB";
 /// Rounds that may be under way at once in saturated mode.
 const SATURATED_AHEAD: u64 = 8;
 
@@ -62,6 +65,14 @@ impl Mode {
     }
 }
 
+/// What is the same in every window.
+struct Plan {
+    shape: Shape,
+    content_bytes: usize,
+    modes: Vec<Mode>,
+    rounds: u64,
+}
+
 /// One measured window.
 struct Window {
     mode: Mode,
@@ -72,24 +83,22 @@ struct Window {
 
 pub(crate) fn run(arguments: &Fanout, common: &Common) -> Result<Report> {
     let connections = common.sized(arguments.connections, 200);
-    let shape = Shape { connections, subjects: arguments.subjects.clamp(1, connections) };
-    let rounds = common.sized(arguments.deliveries, 4_000).div_ceil(connections as u64);
-    let modes: Vec<Mode> = match arguments.mode {
-        Some(mode) => vec![mode],
-        None => vec![Mode::Paced, Mode::Saturated],
+    let plan = Plan {
+        shape: Shape { connections, subjects: arguments.subjects.max(1) },
+        content_bytes: arguments.content_bytes,
+        modes: arguments.mode.map_or(vec![Mode::Paced, Mode::Saturated], |mode| vec![mode]),
+        rounds: common.sized(arguments.deliveries, 4_000).div_ceil(connections as u64),
     };
-    let server = common.start_server(&[])?;
-    let mut baseline = Baseline::start(common.cores())?;
+    let server = common.start_server(&[("Memory", MEMORY)])?;
+    let baseline = Baseline::start(common.cores())?;
     let mut load = Load::new()?;
-    let mut frame = Vec::new();
-    let mut report = Report::new("fanout", about(shape, arguments.content_bytes));
+    let mut report = Report::new("fanout", plan.about());
     report.columns =
-        vec!["what", "mode", "user us", "system us", "us each", "ratio", "per write", "core-second"];
+        vec!["what", "mode", "user us", "system us", "us each", "ratio", "per write", "per core-second"];
     let mut ratios = Vec::new();
     for _ in 0..common.sized(arguments.repeat, 2) {
-        let ours =
-            measure_server(&mut load, &server, shape, arguments.content_bytes, &modes, rounds, &mut frame)?;
-        let raw = measure_raw(&mut load, &mut baseline, connections, &frame, &modes, rounds)?;
+        let (ours, frame) = plan.measure_server(&mut load, &server)?;
+        let raw = plan.measure_raw(&mut load, &baseline, &frame)?;
         for (ours, raw) in ours.iter().zip(&raw) {
             let ratio = ours.cost.total_us() / raw.cost.total_us();
             report.rows.push(row("send", raw, None));
@@ -97,9 +106,8 @@ pub(crate) fn run(arguments: &Fanout, common: &Common) -> Result<Report> {
             ratios.push((ours.mode, ratio));
         }
     }
-    for mode in modes {
-        let of_mode: Vec<f64> =
-            ratios.iter().filter(|(of, _)| *of == mode).map(|(_, ratio)| *ratio).collect();
+    for mode in plan.modes {
+        let of_mode = ratios.iter().filter(|(of, _)| *of == mode).map(|(_, ratio)| *ratio).collect();
         report.figures.push(match mode {
             Mode::Paced => {
                 Figure::new("CPU per delivery, paced", median(of_mode), "x send").at_most(1.3, 1.1)
@@ -110,88 +118,77 @@ pub(crate) fn run(arguments: &Fanout, common: &Common) -> Result<Report> {
     Ok(report)
 }
 
-fn about(shape: Shape, content_bytes: usize) -> String {
-    format!(
-        "{} WebSockets on {}, {content_bytes} B of content; `send` is the baseline with the same bytes",
-        grouped(shape.connections as u64),
-        if shape.subjects == 1 {
-            "one subject".into()
-        } else {
-            format!("{} subjects", grouped(shape.subjects as u64))
-        },
-    )
-}
+impl Plan {
+    fn about(&self) -> String {
+        let Shape { connections, subjects } = self.shape;
+        format!(
+            "{} WebSockets over {} subjects, {} B of content; `send` is the baseline with the same bytes",
+            grouped(connections as u64),
+            grouped(subjects as u64),
+            self.content_bytes
+        )
+    }
 
-/// Measures the server in each mode; `frame` becomes the frame of a message as it is on the wire.
-fn measure_server(
-    load: &mut Load,
-    server: &Server,
-    shape: Shape,
-    content_bytes: usize,
-    modes: &[Mode],
-    rounds: u64,
-    frame: &mut Vec<u8>,
-) -> Result<Vec<Window>> {
-    let mut feed = Feed::open(load, &server.plain(), shape, content_bytes, 0)?;
-    warm_up(load, &mut feed, shape, frame)?;
-    let mut windows = Vec::new();
-    for mode in modes {
-        let metrics_before = server.metrics()?;
-        let before = server.cpu()?;
-        run_rounds(load, &mut feed, shape.connections, rounds, mode.ahead())?;
-        let after = server.cpu()?;
-        let metrics = server.metrics()?;
-        let operations = rounds * shape.connections as u64;
-        let counted = metrics.sum(DELIVERIES)? - metrics_before.sum(DELIVERIES)?;
-        if counted != 0 && counted != operations {
-            let message = format!("{operations} messages arrived, but the server counts {counted}");
-            return Err(Failure::broken(message));
+    /// Measures the server in each mode; returns also the frame of one of its messages.
+    fn measure_server(&self, load: &mut Load, server: &Server) -> Result<(Vec<Window>, Vec<u8>)> {
+        let mut feed = Feed::open(load, &server.plain(), self.shape, self.content_bytes, 0)?;
+        let frame = self.warm_up(load, &mut feed)?;
+        let mut windows = Vec::new();
+        for mode in &self.modes {
+            let metrics_before = server.metrics()?;
+            let before = server.cpu()?;
+            self.run_window(load, &mut feed, *mode)?;
+            let cost = Cost::new(before, server.cpu()?, self.deliveries());
+            let metrics = server.metrics()?;
+            let counted = |name| Ok::<u64, Failure>(metrics.sum(name)? - metrics_before.sum(name)?);
+            let (deliveries, writes) = (counted(DELIVERIES)?, counted(WRITES)?);
+            if deliveries != self.deliveries() || (*mode == Mode::Paced && writes != deliveries) {
+                let arrived = self.deliveries();
+                let message =
+                    format!("{arrived} messages arrived; the server counts {deliveries} in {writes} writes");
+                return Err(Failure::broken(message));
+            }
+            let deliveries_per_write = Some(deliveries as f64 / writes as f64);
+            windows.push(Window { mode: *mode, cost, deliveries_per_write });
         }
-        let writes = metrics.sum(WRITES)? - metrics_before.sum(WRITES)?;
-        let deliveries_per_write = Some(operations as f64 / writes as f64);
-        windows.push(Window {
-            mode: *mode,
-            cost: Cost::new(before, after, operations),
-            deliveries_per_write,
-        });
+        load.close_all();
+        Ok((windows, frame))
     }
-    load.close_all();
-    Ok(windows)
-}
 
-/// One round; `frame` becomes the frame of one of its messages.
-fn warm_up(load: &mut Load, feed: &mut Feed, shape: Shape, frame: &mut Vec<u8>) -> Result<()> {
-    let enough = load.counts().messages + shape.connections as u64;
-    feed.begin_round(load)?;
-    load.hear_until(
-        "deliver",
-        |now| now.messages >= enough,
-        |_, text| {
-            frame.clear();
-            websocket::frame(Opcode::Text, text.as_bytes(), false, frame);
-        },
-    )
-}
-
-fn measure_raw(
-    load: &mut Load,
-    baseline: &mut Baseline,
-    connections: usize,
-    frame: &[u8],
-    modes: &[Mode],
-    rounds: u64,
-) -> Result<Vec<Window>> {
-    baseline.open(load, connections, frame)?;
-    run_rounds(load, baseline, connections, 1, 1)?;
-    let mut windows = Vec::new();
-    for mode in modes {
-        let before = baseline.cpu()?;
-        run_rounds(load, baseline, connections, rounds, mode.ahead())?;
-        let cost = Cost::new(before, baseline.cpu()?, rounds * connections as u64);
-        windows.push(Window { mode: *mode, cost, deliveries_per_write: None });
+    fn measure_raw(&self, load: &mut Load, baseline: &Baseline, frame: &[u8]) -> Result<Vec<Window>> {
+        let mut feed = baseline.open(load, self.shape.connections, frame)?;
+        self.warm_up(load, &mut feed)?;
+        let mut windows = Vec::new();
+        for mode in &self.modes {
+            let before = baseline.cpu()?;
+            self.run_window(load, &mut feed, *mode)?;
+            let cost = Cost::new(before, baseline.cpu()?, self.deliveries());
+            windows.push(Window { mode: *mode, cost, deliveries_per_write: None });
+        }
+        load.close_all();
+        Ok(windows)
     }
-    load.close_all();
-    Ok(windows)
+
+    /// One round; returns the frame of one of its messages.
+    fn warm_up(&self, load: &mut Load, feed: &mut impl Source) -> Result<Vec<u8>> {
+        let enough = load.counts().messages + self.shape.connections as u64;
+        let mut message = String::new();
+        feed.begin_round(load)?;
+        let arrived = |now: &Counts| now.messages >= enough;
+        load.hear_until("deliver", arrived, |_, text| text.clone_into(&mut message))?;
+        let mut frame = Vec::new();
+        websocket::frame(Opcode::Text, message.as_bytes(), false, &mut frame);
+        Ok(frame)
+    }
+
+    fn run_window(&self, load: &mut Load, feed: &mut impl Source, mode: Mode) -> Result<()> {
+        run_rounds(load, feed, self.shape.connections, self.rounds, mode.ahead())
+    }
+
+    /// In one window.
+    fn deliveries(&self) -> u64 {
+        self.rounds * self.shape.connections as u64
+    }
 }
 
 fn row(what: &str, window: &Window, ratio: Option<f64>) -> Vec<Cell> {
@@ -204,6 +201,6 @@ fn row(what: &str, window: &Window, ratio: Option<f64>) -> Vec<Cell> {
         Cell::Number(window.cost.total_us(), 2),
         number(ratio),
         number(window.deliveries_per_write),
-        Cell::Count(window.cost.per_core_second() as u64),
+        Cell::Number(window.cost.per_core_second(), 0),
     ]
 }

@@ -1,12 +1,9 @@
 //! A feed: who subscribes to what, and rounds in which every subscriber gets exactly one message.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use crate::error::Result;
 use crate::load::{Load, Target, frames};
-use crate::raw::Baseline;
-use crate::usage::CpuTime;
 
 /// Results that may be awaited while subjects are filled.
 const FILL_AHEAD: u64 = 10_000;
@@ -92,12 +89,6 @@ impl Source for Feed {
     }
 }
 
-impl Source for Baseline {
-    fn begin_round(&mut self, _load: &mut Load) -> Result<()> {
-        self.begin_round()
-    }
-}
-
 /// Runs rounds of one delivery on each connection, at most `ahead` of them under way at once. With one ahead, nothing
 /// ever meets in a queue: each delivery is a write of its own.
 pub(crate) fn run_rounds(
@@ -147,46 +138,6 @@ pub(crate) fn fill(load: &mut Load, target: &Target, subjects: usize, content_by
     load.run_until("fill subjects", |now| now.accepted >= all)
 }
 
-/// Processor time for a number of operations.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cost {
-    pub(crate) cpu: CpuTime,
-    pub(crate) operations: u64,
-}
-
-impl Cost {
-    pub(crate) fn new(before: CpuTime, after: CpuTime, operations: u64) -> Self {
-        Self { cpu: after - before, operations }
-    }
-
-    pub(crate) fn user_us(self) -> f64 {
-        self.each_us(self.cpu.user)
-    }
-
-    pub(crate) fn system_us(self) -> f64 {
-        self.each_us(self.cpu.system)
-    }
-
-    pub(crate) fn total_us(self) -> f64 {
-        self.each_us(self.cpu.total())
-    }
-
-    /// Operations that one core does in a second.
-    pub(crate) fn per_core_second(self) -> f64 {
-        self.operations as f64 / self.cpu.total().as_secs_f64()
-    }
-
-    fn each_us(self, time: Duration) -> f64 {
-        time.as_secs_f64() * 1e6 / self.operations as f64
-    }
-}
-
-/// The middle one of some values.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -213,11 +164,5 @@ mod tests {
                 assert!(reached.into_iter().eq(0..connections), "{shape:?} round {round}");
             }
         }
-    }
-
-    #[test]
-    fn the_middle_value_is_found() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![1.0]), 1.0);
     }
 }

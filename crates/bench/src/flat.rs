@@ -1,8 +1,9 @@
 //! `flat`: whether a delivery costs the same however many subscribers a subject has and however many subjects there are.
 
 use crate::arguments::Common;
+use crate::cost::Cost;
 use crate::error::Result;
-use crate::feed::{Cost, Feed, Shape, fill, run_rounds};
+use crate::feed::{Feed, Shape, fill, run_rounds};
 use crate::load::Load;
 use crate::report::{Cell, Figure, Report, grouped};
 

@@ -4,6 +4,7 @@ mod arguments;
 mod batch;
 mod certificate;
 mod connect;
+mod cost;
 mod error;
 mod fanout;
 mod feed;

@@ -12,7 +12,7 @@ use crate::server::Server;
 /// Time in which the server's allocator gives back what opening the connections has left behind (its decay takes 10 s).
 const SETTLE: Duration = Duration::from_secs(12);
 /// Connections that come and go before the first reading, so that what is made once is there already.
-const WARM_UP: usize = 300;
+const WARM_UP: usize = 10;
 
 /// Sizes of the measurement.
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use sterna_wire::websocket::{self, Opcode};
 
 use crate::error::{Failure, Result, system};
+use crate::feed::Source;
 use crate::load::{Load, Target};
 use crate::server::own_binary;
 use crate::system::{Cores, raise_descriptors};
@@ -19,22 +20,25 @@ use crate::usage::CpuTime;
 /// What the hidden command is called.
 pub(crate) const COMMAND: &str = "raw";
 
-/// What a connection of the baseline hears first.
-const GREETING: &[u8] = br#"{"op":"connected"}"#;
-
 /// The baseline's process: serves one control connection after the other.
 pub(crate) fn serve() -> Result<()> {
     raise_descriptors();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(system("listen"))?;
-    let mut greeting = Vec::new();
-    websocket::frame(Opcode::Text, GREETING, false, &mut greeting);
     let port = listener.local_addr().map_err(system("listen"))?.port();
     writeln!(io::stdout(), "{port}").map_err(system("tell the port"))?;
     loop {
-        serve_one(&listener, &greeting).map_err(system("serve as the baseline"))?;
+        serve_one(&listener, &greeting()).map_err(system("serve as the baseline"))?;
     }
 }
 
+/// What a connection of the baseline hears first.
+fn greeting() -> Vec<u8> {
+    let mut greeting = Vec::new();
+    websocket::frame(Opcode::Text, br#"{"op":"connected"}"#, false, &mut greeting);
+    greeting
+}
+
+/// Serves until the control connection ends.
 fn serve_one(listener: &TcpListener, greeting: &[u8]) -> io::Result<()> {
     let (mut control, _) = listener.accept()?;
     let sockets = read_count(&mut control)?;
@@ -82,11 +86,10 @@ fn read_count(control: &mut TcpStream) -> io::Result<usize> {
     Ok(u32::from_be_bytes(count) as usize)
 }
 
-/// The baseline as the load sees it.
+/// The baseline's process as the load sees it.
 pub(crate) struct Baseline {
     child: Child,
     address: SocketAddr,
-    control: Option<TcpStream>,
 }
 
 impl Baseline {
@@ -103,32 +106,12 @@ impl Baseline {
         }
         let port = String::from_utf8_lossy(&line).trim().parse::<u16>();
         let port = port.map_err(|_| Failure::broken("the baseline does not tell its port"))?;
-        Ok(Self { child, address: (Ipv4Addr::LOCALHOST, port).into(), control: None })
+        Ok(Self { child, address: (Ipv4Addr::LOCALHOST, port).into() })
     }
 
     /// Connects the load to it.
-    pub(crate) fn open(&mut self, load: &mut Load, connections: usize, bytes: &[u8]) -> Result<()> {
-        // The old control connection ends first: the baseline waits for a new one only then.
-        self.control = None;
-        let mut control = TcpStream::connect(self.address).map_err(system("reach the baseline"))?;
-        control.set_nodelay(true).map_err(system("reach the baseline"))?;
-        let mut head = Vec::new();
-        for count in [connections, bytes.len()] {
-            let count = u32::try_from(count).expect("bounded by what a process can open");
-            head.extend_from_slice(&count.to_be_bytes());
-        }
-        head.extend_from_slice(bytes);
-        control.write_all(&head).map_err(system("tell the baseline what to do"))?;
-        let target = Target { address: self.address, tls: None, handshake: false };
-        load.open_many(&target, connections, |_| Vec::new())?;
-        self.control = Some(control);
-        Ok(())
-    }
-
-    /// Lets it send once on each socket.
-    pub(crate) fn begin_round(&mut self) -> Result<()> {
-        let control = self.control.as_mut().expect("open() was called");
-        control.write_all(&[0]).map_err(system("tell the baseline to go on"))
+    pub(crate) fn open(&self, load: &mut Load, connections: usize, bytes: &[u8]) -> Result<RawFeed> {
+        RawFeed::open(self.address, load, connections, bytes)
     }
 
     pub(crate) fn cpu(&self) -> Result<CpuTime> {
@@ -141,5 +124,59 @@ impl Drop for Baseline {
         // Nothing of it is wanted any more.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The connections of the load to the baseline, fed in rounds.
+pub(crate) struct RawFeed {
+    control: TcpStream,
+}
+
+impl RawFeed {
+    fn open(address: SocketAddr, load: &mut Load, connections: usize, bytes: &[u8]) -> Result<Self> {
+        let mut control = TcpStream::connect(address).map_err(system("reach the baseline"))?;
+        control.set_nodelay(true).map_err(system("reach the baseline"))?;
+        let mut head = Vec::new();
+        for count in [connections, bytes.len()] {
+            let count = u32::try_from(count).expect("bounded by what a process can open");
+            head.extend_from_slice(&count.to_be_bytes());
+        }
+        head.extend_from_slice(bytes);
+        control.write_all(&head).map_err(system("tell the baseline what to do"))?;
+        let target = Target { address, tls: None, handshake: false };
+        load.open_many(&target, connections, |_| Vec::new())?;
+        Ok(Self { control })
+    }
+}
+
+impl Source for RawFeed {
+    /// Lets the baseline send once on each socket.
+    fn begin_round(&mut self, _load: &mut Load) -> Result<()> {
+        self.control.write_all(&[0]).map_err(system("tell the baseline to go on"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::run_rounds;
+
+    #[test]
+    fn a_round_reaches_each_connection_once_however_many_are_ahead() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let baseline = std::thread::spawn(move || serve_one(&listener, &greeting()));
+        let mut load = Load::new().unwrap();
+        let mut frame = Vec::new();
+        websocket::frame(Opcode::Text, br#"{"op":"message","content":"x"}"#, false, &mut frame);
+        let mut feed = RawFeed::open(address, &mut load, 20, &frame).unwrap();
+        for (rounds, ahead) in [(3, 1), (50, 8)] {
+            let before = *load.counts();
+            run_rounds(&mut load, &mut feed, 20, rounds, ahead).unwrap();
+            assert_eq!(load.counts().messages - before.messages, rounds * 20);
+            assert_eq!(load.counts().bytes - before.bytes, rounds * 20 * frame.len() as u64);
+        }
+        drop(feed);
+        baseline.join().unwrap().unwrap();
     }
 }

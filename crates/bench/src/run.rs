@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use crate::arguments::{BenchArgs, Command};
 use crate::error::Result;
-use crate::report::Report;
+use crate::report::{Figure, Report};
+use crate::usage::{CpuTime, core_busy};
 use crate::{batch, connect, fanout, flat, latency, memory, memory_bound, raw};
 
 /// Measures and prints. A figure that misses what is asked of it is told, and is no failure; a server that loses a
@@ -35,8 +37,11 @@ fn measure(arguments: &BenchArgs) -> Result<Option<Report>> {
     if let Command::Raw = arguments.command {
         return raw::serve().map(|()| None);
     }
-    common.cores().take_place()?;
-    let report = match &arguments.command {
+    let cores = common.cores();
+    cores.take_place()?;
+    let started = Instant::now();
+    let busy_before = core_busy(cores.server)?;
+    let mut report = match &arguments.command {
         Command::Fanout(arguments) => fanout::run(arguments, common),
         Command::Flat(arguments) => flat::run(arguments, common),
         Command::Memory(arguments) => memory::run(arguments, common),
@@ -45,6 +50,11 @@ fn measure(arguments: &BenchArgs) -> Result<Option<Report>> {
         Command::Connect(arguments) => connect::run(arguments, common),
         Command::MemoryBound(arguments) => memory_bound::run(arguments, common),
         Command::Raw => unreachable!("it has been served above"),
-    };
-    report.map(Some)
+    }?;
+    // The server and the baseline have ended by now; what else their core did was for somebody else.
+    let ours = CpuTime::of_ended_children()?.total();
+    let others = (core_busy(cores.server)? - busy_before).saturating_sub(ours);
+    let share = others.as_secs_f64() / started.elapsed().as_secs_f64();
+    report.figures.push(Figure::new("others on the server's core", share, "of the time"));
+    Ok(Some(report))
 }

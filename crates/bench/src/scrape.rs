@@ -23,7 +23,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn scrape(address: SocketAddr) -> Result<Self> {
-        let get = || -> std::io::Result<String> {
+        let get = || {
             let mut socket = TcpStream::connect(address)?;
             socket.set_read_timeout(Some(PATIENCE))?;
             socket.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
@@ -31,7 +31,7 @@ impl Metrics {
             socket.read_to_string(&mut text)?;
             Ok(text)
         };
-        Ok(Self { text: get().unwrap_or_default() })
+        get().map(|text| Self { text }).map_err(system("scrape the metrics"))
     }
 
     /// The sum of all series of that name.
@@ -42,7 +42,7 @@ impl Metrics {
             value.strip_prefix(' ')?.trim().parse::<f64>().ok()
         });
         let sum = values.reduce(|sum, value| sum + value);
-        Ok(sum.unwrap_or_default() as u64)
+        sum.map(|sum| sum as u64).ok_or_else(|| Failure::broken(format!("/metrics has no {name}")))
     }
 }
 

@@ -41,6 +41,8 @@ impl Server {
             ("TlsKey", certificate.key_path().display().to_string()),
             ("Entitlement", "None".to_owned()),
             ("IoThreads", "1".to_owned()),
+            // Pings would be writes that nobody asked for.
+            ("KeepAliveInterval", "3600".to_owned()),
             ("LogLevel", "WARN".to_owned()),
             ("Stats.LogInterval", "0".to_owned()),
         ];

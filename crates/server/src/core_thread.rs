@@ -9,7 +9,7 @@ use sterna_broker::core::{Core, Effect, Event};
 use crate::clock::Clock;
 use crate::delivery::Delivery;
 use crate::mailbox::{BATCH_EVENTS_MAX, ShardEffect};
-use crate::mailbox::{CoreInbox, ShardMailbox, ToShard};
+use crate::mailbox::{CoreInbox, ShardMailbox};
 use crate::metrics::CoreMetrics;
 
 /// How often time passes for the core.
@@ -57,7 +57,7 @@ impl CoreThread {
         for (mailbox, effects) in self.shards.iter().zip(outgoing) {
             while !effects.is_empty() {
                 let rest = effects.split_off(effects.len().min(2 * BATCH_EVENTS_MAX));
-                mailbox.send(ToShard::Effects(std::mem::replace(effects, rest)));
+                mailbox.send_effects(std::mem::replace(effects, rest));
             }
         }
         self.metrics.batch_us.observe(self.clock.monotonic_us() - started_us);

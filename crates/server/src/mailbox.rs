@@ -16,16 +16,14 @@ const BATCHES_MAX: usize = 32;
 pub(crate) const BATCH_EVENTS_MAX: usize = 128;
 /// Bytes of the contents in one batch after which it is sent.
 pub(crate) const BATCH_BYTES_MAX: usize = 256 * 1024;
-/// Sockets that may wait for a shard.
-const SOCKETS_MAX: usize = 1024;
+/// Orders, above all sockets, that may wait for a shard.
+const ORDERS_MAX: usize = 1024;
 
-/// What a shard is told.
+/// What a shard is told besides the core's effects.
 #[derive(Debug)]
 pub(crate) enum ToShard {
     /// A socket was accepted.
     Accepted(Accepted),
-    /// What the core wants done, in order.
-    Effects(Vec<ShardEffect>),
     /// New settings are in force.
     Reload(Arc<Settings>),
     /// Tell the clients to go, within this time, then end.
@@ -81,30 +79,37 @@ pub(crate) fn core_queue() -> (ToCore, CoreInbox) {
 
 /// A shard's end of its mailboxes.
 pub(crate) struct ShardInbox {
-    pub(crate) effects: Receiver<ToShard>,
-    pub(crate) sockets: Receiver<ToShard>,
+    pub(crate) effects: Receiver<Vec<ShardEffect>>,
+    pub(crate) orders: Receiver<ToShard>,
 }
 
 /// The way to one shard.
 #[derive(Clone)]
 pub(crate) struct ShardMailbox {
-    effects: Sender<ToShard>,
-    sockets: Sender<ToShard>,
+    effects: Sender<Vec<ShardEffect>>,
+    /// Apart from the effects, so that a shard that is behind with them is still told to drain.
+    orders: Sender<ToShard>,
     waker: Arc<Waker>,
 }
 
 impl ShardMailbox {
-    /// Sends what belongs into the order of the core's effects. Waits if the shard is behind: shards never
-    /// wait for the core, so this ends.
-    pub(crate) fn send(&self, message: ToShard) {
+    /// Sends what the core wants done, in its order. Waits if the shard is behind: shards never wait for the core,
+    /// so this ends.
+    pub(crate) fn send_effects(&self, effects: Vec<ShardEffect>) {
         // A shard that has ended needs nothing any more.
-        let _ = self.effects.send(message);
+        let _ = self.effects.send(effects);
+        self.wake();
+    }
+
+    /// Sends an order; the shard follows it before it takes further effects.
+    pub(crate) fn send(&self, order: ToShard) {
+        let _ = self.orders.send(order);
         self.wake();
     }
 
     /// Sends a socket, or gives it back if too many wait.
     pub(crate) fn try_send_socket(&self, accepted: Accepted) -> Result<(), Accepted> {
-        let sent = self.sockets.try_send(ToShard::Accepted(accepted));
+        let sent = self.orders.try_send(ToShard::Accepted(accepted));
         self.wake();
         sent.map_err(|error| match error.into_inner() {
             ToShard::Accepted(accepted) => accepted,
@@ -122,7 +127,7 @@ impl ShardMailbox {
 /// The way to a shard whose poll the waker wakes.
 pub(crate) fn shard_mailbox(waker: Arc<Waker>) -> (ShardMailbox, ShardInbox) {
     let (effects_sender, effects) = bounded(BATCHES_MAX);
-    let (sockets_sender, sockets) = bounded(SOCKETS_MAX);
-    let mailbox = ShardMailbox { effects: effects_sender, sockets: sockets_sender, waker };
-    (mailbox, ShardInbox { effects, sockets })
+    let (orders_sender, orders) = bounded(ORDERS_MAX);
+    let mailbox = ShardMailbox { effects: effects_sender, orders: orders_sender, waker };
+    (mailbox, ShardInbox { effects, orders })
 }

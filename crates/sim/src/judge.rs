@@ -42,11 +42,8 @@ pub(crate) struct Judge {
 
 impl Judge {
     pub(crate) fn new(subjects_may_be_forgotten: bool) -> Self {
-        let oracle = if subjects_may_be_forgotten {
-            Oracle::new().allow_forgotten_subjects()
-        } else {
-            Oracle::new()
-        };
+        let oracle =
+            if subjects_may_be_forgotten { Oracle::new().allow_forgotten_subjects() } else { Oracle::new() };
         Self { oracle, ..Self::default() }
     }
 

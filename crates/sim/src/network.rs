@@ -44,7 +44,9 @@ impl Downward {
         match self {
             Self::Reply(_) => 120,
             Self::Message(_, record) => message(record),
-            Self::Answer(_, _, messages) => 100 + messages.iter().map(|(_, record)| message(record)).sum::<usize>(),
+            Self::Answer(_, _, messages) => {
+                100 + messages.iter().map(|(_, record)| message(record)).sum::<usize>()
+            }
             Self::Close(_) => 10,
             Self::End => 0,
         }
@@ -127,7 +129,16 @@ impl Network {
         let id = SocketId(u32::try_from(self.sockets.len()).expect("a run is not that long"));
         let latency_us = self.random.pick(&[100, 1_000, 5_000, 20_000]);
         let (up, down) = (Pipe::new(), Pipe::new());
-        self.sockets.push(Socket { client, member, shard, up, down, down_bytes: 0, broken: false, latency_us });
+        self.sockets.push(Socket {
+            client,
+            member,
+            shard,
+            up,
+            down,
+            down_bytes: 0,
+            broken: false,
+            latency_us,
+        });
         id
     }
 

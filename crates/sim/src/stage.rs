@@ -1,6 +1,7 @@
 //! What all actors share: time, sockets, sizes, and who watches or interferes.
 
-use crate::agenda::Agenda;
+use crate::agenda::{Agenda, Alarm, Happening};
+use crate::client::ClientId;
 use crate::network::Network;
 use crate::random::Random;
 use crate::report::Tally;
@@ -15,6 +16,8 @@ const BEGIN_MS: u64 = 1_800_000_000_000;
 pub(crate) struct Stage {
     pub(crate) agenda: Agenda,
     pub(crate) network: Network,
+    /// When each client has its next turn.
+    client_alarms: Vec<Alarm>,
     /// How far the members' clocks are ahead of where they began, milliseconds.
     pub(crate) clock_ahead_ms: i64,
     /// Nothing goes wrong any more, and clients only finish what they began.
@@ -32,6 +35,7 @@ impl Stage {
         Self {
             agenda: Agenda::default(),
             network: Network::new(random.fork(), scenario.socket_bytes_max),
+            client_alarms: (0..scenario.clients).map(|_| Alarm::default()).collect(),
             clock_ahead_ms: 0,
             calm: false,
             scenario,
@@ -50,6 +54,16 @@ impl Stage {
     /// Unix time as the members see it, milliseconds. May jump.
     pub(crate) fn unix_ms(&self) -> u64 {
         (BEGIN_MS + self.agenda.now_us / 1000).saturating_add_signed(self.clock_ahead_ms)
+    }
+
+    /// Gives a client a turn at that time, or before.
+    pub(crate) fn wake_client(&mut self, client: ClientId, at_us: u64) {
+        self.client_alarms[client.0 as usize].set(&mut self.agenda, at_us, Happening::ClientTurn(client));
+    }
+
+    /// Whether the client has its turn now.
+    pub(crate) fn is_turn_of(&mut self, client: ClientId) -> bool {
+        self.client_alarms[client.0 as usize].ring(self.agenda.now_us)
     }
 
     /// Notes a line in the trace.

@@ -25,7 +25,7 @@ Examples:
   sterna pub /stocks/IBM 142.5
   sterna pub /stocks/IBM 142.5 --server wss://a.example --server wss://b.example
   tail -f prices.log | sterna pub /stocks/IBM -
-  sterna pub /import/42 - --publisher import-42 < lines    can be repeated after a failure without duplicates
+  sterna pub /import/42 - --publisher import-42 < lines    may be repeated: no duplicates
 
 Nothing is printed if all goes well. What a busy or absent server does not take is sent again, until --timeout.";
 

@@ -174,6 +174,7 @@ impl Printer {
             Event::GoingAway { reconnect_after_ms } => {
                 self.explain(&format!("the member goes away; back in {reconnect_after_ms} ms"));
             }
+            Event::ServerUp { server } => self.explain(&format!("reached {server}")),
             other => self.explain(&other.name()),
         }
         Ok(None)

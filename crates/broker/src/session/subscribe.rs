@@ -185,13 +185,8 @@ impl Session {
         subject
     }
 
-    /// Ends a subscription that a renewed token no longer allows.
-    pub fn deny_subject(&mut self, name: &Subject, out: &mut Vec<Output>) {
-        self.wish(Wish::Unsubscribe { id: None, name: name.clone() });
-        out.push(refused(None, Code::SubscribeDenied, name.as_str().into()));
-    }
-
-    fn end_subscription(
+    /// Ends a subscription, whether it has caught up or not; false if there is none.
+    pub(super) fn end_subscription(
         &mut self,
         subject: SubjectId,
         audiences: &mut Audiences,
@@ -245,7 +240,7 @@ pub struct Ended {
     pub subject: Option<SubjectId>,
 }
 
-fn refused(id: Option<u64>, code: Code, subject: Box<str>) -> Output {
+pub(super) fn refused(id: Option<u64>, code: Code, subject: Box<str>) -> Output {
     refused_because(id, code, subject, None)
 }
 

@@ -1,9 +1,11 @@
 //! Tokens on a live session: renewal, the notice before expiry, the end at expiry.
 
-use sterna_model::{Code, Identity, Reply};
+use sterna_model::{Code, ConnectionId, Identity, Reply, SubjectId};
 
+use super::subscribe::refused;
 use super::{Now, Output, Rules, Session};
-use crate::shard::Audiences;
+use crate::core::Event;
+use crate::shard::{Audiences, Sessions};
 
 /// Milliseconds until the identity's token expires.
 pub(super) fn expires_in_ms(identity: &Identity, now: Now) -> Option<u64> {
@@ -35,18 +37,35 @@ impl Session {
         }
     }
 
-    /// Subjects that the session is subscribed to but (after a renewal) no longer may be.
-    #[must_use]
-    pub fn no_longer_allowed(&self, audiences: &Audiences) -> Vec<sterna_model::Subject> {
-        let Some(identity) = &self.identity else { return Vec::new() };
-        let names = self.subscriptions.iter().filter_map(|subscription| audiences.name(subscription.subject));
-        // Those that the core has not begun yet are judged when it does.
-        let pending = self.fetch.iter().flat_map(|fetch| fetch.catching_up.values());
-        names
-            .chain(pending.map(|catch_up| &catch_up.name))
-            .filter(|name| !identity.permissions.may_subscribe(name))
-            .cloned()
-            .collect()
+    /// After a renewal: ends the subscriptions that are no longer allowed, and returns their subjects. Those that
+    /// the core has not begun yet are judged when it does.
+    pub fn end_denied(
+        &mut self,
+        me: ConnectionId,
+        audiences: &mut Audiences,
+        sessions: &mut impl Sessions,
+        out: &mut Vec<Output>,
+    ) -> Vec<SubjectId> {
+        let standing = self.subscriptions.iter().filter_map(|subscription| {
+            let subject = subscription.subject;
+            audiences.name(subject).map(|name| (subject, name))
+        });
+        let fetch = self.fetch.iter();
+        let catching_up =
+            fetch.flat_map(|fetch| fetch.catching_up.iter().map(|(subject, of)| (*subject, &of.name)));
+        let denied = standing.chain(catching_up).filter(|(_, name)| !self.may_subscribe(name));
+        let denied: Vec<_> = denied.map(|(subject, name)| (subject, name.clone())).collect();
+        for (subject, name) in &denied {
+            self.end_subscription(*subject, audiences, sessions);
+            out.push(refused(None, Code::SubscribeDenied, name.as_str().into()));
+            out.push(Output::Reply(Reply::Unsubscribed { id: None, subject: name.as_str().into() }));
+        }
+        self.drop_idle_fetch();
+        let subjects: Vec<_> = denied.into_iter().map(|(subject, _)| subject).collect();
+        if !subjects.is_empty() {
+            out.push(Output::Core(Event::Release { shard: me.shard, subjects: subjects.clone() }));
+        }
+        subjects
     }
 
     /// When the session wants [`Session::on_timer`] to be called, Unix milliseconds.

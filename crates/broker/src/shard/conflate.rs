@@ -14,8 +14,11 @@ type Key = (u32, SubjectId);
 pub enum Offer<T> {
     /// Send it now.
     Now(T),
-    /// It waits for the end of the interval (and replaced what waited before).
-    Held,
+    /// It waits for the end of the interval.
+    Held {
+        /// In the place of an item that waited before, and is never sent.
+        replaced: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -61,11 +64,12 @@ impl<T> Conflation<T> {
             slot.next_at_ms = now_ms + u64::from(interval_ms);
             return Offer::Now(item);
         }
-        if slot.waiting.replace(item).is_none() {
+        let replaced = slot.waiting.replace(item).is_some();
+        if !replaced {
             slot.next_at_ms = slot.next_at_ms.max(now_ms + u64::from(!can_send) * u64::from(interval_ms));
             self.due.entry(slot.next_at_ms).or_default().push((connection, subject));
         }
-        Offer::Held
+        Offer::Held { replaced }
     }
 
     /// Forgets a subscription and what waits for it.
@@ -120,13 +124,13 @@ mod tests {
     fn only_the_newest_of_an_interval_is_sent() {
         let mut conflation = Conflation::new(1);
         assert_eq!(conflation.offer(1000, 1, S, 100, true, "a"), Offer::Now("a"));
-        assert_eq!(conflation.offer(1010, 1, S, 100, true, "b"), Offer::Held);
-        assert_eq!(conflation.offer(1020, 1, S, 100, true, "c"), Offer::Held);
+        assert_eq!(conflation.offer(1010, 1, S, 100, true, "b"), Offer::Held { replaced: false });
+        assert_eq!(conflation.offer(1020, 1, S, 100, true, "c"), Offer::Held { replaced: true });
         assert_eq!(conflation.next_due_ms(), Some(1100));
         assert_eq!(conflation.pop_due(1099, |_| true), None);
         assert_eq!(conflation.pop_due(1100, |_| true), Some((1, S, "c")));
         assert_eq!(conflation.pop_due(1100, |_| true), None);
-        assert_eq!(conflation.offer(1150, 1, S, 100, true, "d"), Offer::Held);
+        assert_eq!(conflation.offer(1150, 1, S, 100, true, "d"), Offer::Held { replaced: false });
         assert_eq!(conflation.pop_due(1200, |_| true), Some((1, S, "d")));
         assert_eq!(conflation.offer(1500, 1, S, 100, true, "e"), Offer::Now("e"));
     }
@@ -134,11 +138,11 @@ mod tests {
     #[test]
     fn a_full_queue_makes_the_newest_wait() {
         let mut conflation = Conflation::new(1);
-        assert_eq!(conflation.offer(1000, 1, S, 100, false, "a"), Offer::Held);
+        assert_eq!(conflation.offer(1000, 1, S, 100, false, "a"), Offer::Held { replaced: false });
         assert_eq!(conflation.pop_due(1100, |_| false), None);
         assert_eq!(
             conflation.offer(1110, 1, S, 100, true, "b"),
-            Offer::Held,
+            Offer::Held { replaced: true },
             "order: a waits, so b replaces it"
         );
         assert_eq!(conflation.pop_due(1200, |_| true), Some((1, S, "b")));

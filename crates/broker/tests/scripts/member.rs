@@ -115,7 +115,7 @@ impl Member {
     /// A connection without a session yet.
     pub(crate) fn accept(&mut self, name: &str, shard: usize, may_publish: bool) {
         let table = &mut self.shards[shard].table.0;
-        let index = u32::try_from(table.len()).unwrap();
+        let index = u32::try_from(table.len()).expect("few clients");
         let session = Session::new(may_publish);
         table.push(Client { name: name.to_owned(), session, gone: false, stalled: false });
         self.clients.insert(name.to_owned(), (shard, index));
@@ -138,14 +138,14 @@ impl Member {
         let rules = &self.rules;
         let world = &mut self.shards[shard];
         let mut out = Vec::new();
-        let audiences = &world.audiences;
-        let session = &mut world.table.0[me.index as usize].session;
+        let mut session = std::mem::take(world.table.session_mut(me.index));
         session.handle_request(now, (me, SessionId(1)), rules, request, &mut out);
         if renews {
-            for name in session.no_longer_allowed(audiences) {
-                session.deny_subject(&name, &mut out);
+            for subject in session.end_denied(me, &mut world.audiences, &mut world.table, &mut out) {
+                world.conflation.forget(me.index, subject);
             }
         }
+        *world.table.session_mut(me.index) = session;
         self.obey(shard, me.index, out);
         self.fetch_more(shard, me.index);
     }
@@ -196,7 +196,7 @@ impl Member {
         for index in 0..shard.table.0.len() {
             let mut out = Vec::new();
             self.shards[at].table.0[index].session.on_timer(now, &self.rules, &mut out);
-            self.obey(at, u32::try_from(index).unwrap(), out);
+            self.obey(at, u32::try_from(index).expect("few clients"), out);
         }
     }
 
@@ -270,7 +270,7 @@ impl Member {
             }
             Effect::SubscribeRefused { to, id, name, code } => {
                 self.with_session(at, to, |session, _, _| {
-                    session.on_subscribe_refused(id, &name, code, &mut out)
+                    session.on_subscribe_refused(id, &name, code, &mut out);
                 });
                 self.finish(at, to.index, out, None);
             }
@@ -304,7 +304,7 @@ impl Member {
                     !client.stalled,
                     item,
                 );
-                if matches!(offer, Offer::Held) {
+                if matches!(offer, Offer::Held { .. }) {
                     continue;
                 }
             }

@@ -32,7 +32,7 @@ impl Shard {
             (Protocol::WebSocket(..), _) => {
                 self.send_with(index, |out| websocket::close(close_code, reason, out));
             }
-            (Protocol::Http(_) | Protocol::Waiting(_), Some(code)) => {
+            (Protocol::Http(_) | Protocol::Waiting(_) | Protocol::Choked(_), Some(code)) => {
                 self.send_with(index, |out| Response::error(code, None).encode_last(out));
             }
             (Protocol::EventStream(_), Some(code)) if code != Code::GoingAway => {
@@ -74,7 +74,7 @@ impl Shard {
         let (websocket, event_stream) = match connection.protocol {
             Protocol::WebSocket(..) => (1, 0),
             Protocol::EventStream(_) => (0, 1),
-            Protocol::Http(_) | Protocol::Waiting(_) | Protocol::Closing => (0, 0),
+            Protocol::Http(_) | Protocol::Waiting(_) | Protocol::Choked(_) | Protocol::Closing => (0, 0),
         };
         // Counted once: what is left behind speaks nothing any more.
         connection.protocol = Protocol::Closing;
@@ -120,19 +120,26 @@ impl Shard {
             let Some(connection) = self.table.get(index) else { continue };
             let delay_ms = match &connection.protocol {
                 Protocol::WebSocket(..) | Protocol::EventStream(_) => self.pace(index, window_ms),
-                Protocol::Http(_) | Protocol::Closing => 0,
+                Protocol::Http(_) | Protocol::Choked(_) | Protocol::Closing => 0,
                 // Its answer comes first.
                 Protocol::Waiting(_) => window_ms,
             };
-            let going = Reply::GoingAway { reconnect_after_ms: delay_ms, servers: Vec::new() };
             if connection.session.is_connected() && !matches!(connection.protocol, Protocol::Waiting(_)) {
-                self.send_reply(index, &going);
+                self.send_reply(index, &going_away(delay_ms));
             }
             if delay_ms == 0 {
                 self.leave(index);
             } else {
                 self.set_deadline(index, delay_ms);
             }
+        }
+    }
+
+    /// Tells a client that connects in a drain what the others were told at its beginning.
+    pub(super) fn tell_if_draining(&mut self, index: u32) {
+        if self.drain.is_some() {
+            let left_ticks = self.connection(index).deadline.saturating_sub(self.tick);
+            self.send_reply(index, &going_away(u64::from(left_ticks) * wheel::TICK_MS));
         }
     }
 
@@ -162,4 +169,8 @@ impl Shard {
         let elapsed_ms = self.clock.monotonic_ms() - drain.started_ms;
         self.table.len() == 0 || elapsed_ms > drain.window_ms + DRAIN_LINGER_MS + wheel::TICK_MS
     }
+}
+
+fn going_away(reconnect_after_ms: u64) -> Reply {
+    Reply::GoingAway { reconnect_after_ms, servers: Vec::new() }
 }

@@ -44,6 +44,8 @@ pub(super) enum Protocol {
     WebSocket(websocket::Decoder, Option<PerMessageDeflate>),
     /// Server-sent events.
     EventStream(Box<EventStream>),
+    /// HTTP input behind requests whose answers the client does not read: it waits until they are written.
+    Choked(Box<[u8]>),
     /// Nothing any more: what waits is written, then the socket is closed.
     Closing,
 }
@@ -162,6 +164,7 @@ impl Connection {
             Protocol::EventStream(stream) => {
                 size_of::<EventStream>() + stream.resume.held_bytes() + stream.names.len() * 64
             }
+            Protocol::Choked(input) => input.len(),
             Protocol::Closing => 0,
         };
         protocol + self.session.held_bytes() + self.tls.as_ref().map_or(0, |tls| tls.held_bytes())

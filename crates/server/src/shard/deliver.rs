@@ -14,7 +14,7 @@ use crate::delivery::Delivery;
 use crate::settings::Settings;
 
 /// With the shard's memory used up, a client with more than this waiting counts as slow, bytes.
-const PRESSED_QUEUE_BYTES_MAX: usize = 64 * 1024;
+pub(super) const PRESSED_QUEUE_BYTES_MAX: usize = 64 * 1024;
 
 /// The frames of one delivery, made when the first connection needs them.
 #[derive(Default)]
@@ -56,8 +56,8 @@ impl Shard {
                 let item = delivery.clone();
                 let offer =
                     self.conflation.offer(now_ms, index, delivery.subject, interval_ms, can_send, item);
-                if matches!(offer, Offer::Held) {
-                    self.metrics.conflated.add(1);
+                if let Offer::Held { replaced } = offer {
+                    self.metrics.conflated.add(u64::from(replaced));
                     continue;
                 }
             }
@@ -158,7 +158,7 @@ impl Target<'_> {
                     .get_or_insert_with(|| Frame::shared(delivery.event_without_id().clone()))
             }
             Protocol::Waiting(_) => return Served::Poll,
-            Protocol::Http(_) | Protocol::Closing => return Served::Gone,
+            Protocol::Http(_) | Protocol::Choked(_) | Protocol::Closing => return Served::Gone,
         };
         outgoing.arena.push(&mut connection.queue, frame.clone());
         match settings.batching {

@@ -125,7 +125,7 @@ impl Shard {
                     self.end_poll(index, Some((*kind, record)));
                 }
             }
-            Protocol::Http(_) | Protocol::Closing => {}
+            Protocol::Http(_) | Protocol::Choked(_) | Protocol::Closing => {}
         }
     }
 

@@ -28,11 +28,12 @@ fn open(root: &Path, relative: PathBuf) -> Option<(PathBuf, Vec<u8>)> {
     if !path.starts_with(&root) {
         return None;
     }
-    let file = File::open(&path).ok()?;
-    let metadata = file.metadata().ok()?;
+    // Before it is opened: to open a named pipe would wait for its other end.
+    let metadata = path.metadata().ok()?;
     if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
         return None;
     }
+    let file = File::open(&path).ok()?;
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
     file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     Some((path, bytes))

@@ -47,9 +47,7 @@ impl Shard {
             _ => Response::from(violation),
         };
         self.send_with(index, |out| response.encode_last(out));
-        let connection = self.connection(index);
-        connection.state.set(Flag::CloseWhenFlushed);
-        connection.protocol = Protocol::Closing;
+        self.end_behind_answer(index);
     }
 
     fn on_http_request(&mut self, index: u32, request: Request) {
@@ -96,10 +94,15 @@ impl Shard {
         }
         self.send_with(index, |out| response.encode(request, out));
         if !request.keep_alive || self.drain.is_some() {
-            let connection = self.connection(index);
-            connection.state.set(Flag::CloseWhenFlushed);
-            connection.protocol = Protocol::Closing;
+            self.end_behind_answer(index);
         }
+    }
+
+    /// Ends the connection when what was answered is written.
+    pub(super) fn end_behind_answer(&mut self, index: u32) {
+        let connection = self.connection(index);
+        connection.state.set(Flag::CloseWhenFlushed);
+        connection.protocol = Protocol::Closing;
     }
 }
 

@@ -185,7 +185,7 @@ impl Shard {
             }
         }
         self.read_unread();
-        self.take_sockets();
+        self.take_orders();
         // While a fan-out is being written nothing new is taken from the core, so that queues stay short.
         if self.outgoing.dirty.is_empty() {
             self.take_effects();
@@ -222,19 +222,18 @@ impl Shard {
 
     fn take_effects(&mut self) {
         for _ in 0..MAILBOX_TURN {
-            let Ok(message) = self.inbox.effects.try_recv() else { return };
-            match message {
-                ToShard::Effects(effects) => self.on_effects(effects),
-                ToShard::Reload(settings) => self.settings = settings,
-                ToShard::Drain { window_ms } => self.begin_drain(window_ms),
-                ToShard::Accepted(accepted) => self.accept(accepted),
-            }
+            let Ok(effects) = self.inbox.effects.try_recv() else { return };
+            self.on_effects(effects);
         }
     }
 
-    fn take_sockets(&mut self) {
-        while let Ok(ToShard::Accepted(accepted)) = self.inbox.sockets.try_recv() {
-            self.accept(accepted);
+    fn take_orders(&mut self) {
+        while let Ok(order) = self.inbox.orders.try_recv() {
+            match order {
+                ToShard::Accepted(accepted) => self.accept(accepted),
+                ToShard::Reload(settings) => self.settings = settings,
+                ToShard::Drain { window_ms } => self.begin_drain(window_ms),
+            }
         }
     }
 

@@ -4,8 +4,10 @@ use std::io::{ErrorKind, Read};
 
 use mio::event::Event as PollEvent;
 use sterna_model::Code;
+use sterna_wire::http::Decoder;
 
 use super::connection::{Flag, Protocol};
+use super::deliver::PRESSED_QUEUE_BYTES_MAX;
 use super::tls::TlsProgress;
 use super::{READ_TURN_BYTES, Shard};
 
@@ -56,7 +58,7 @@ impl Shard {
         self.read_with(index, &mut buffer, until_end);
         self.read_buffer = buffer;
         self.account(index);
-        self.shed_half_messages(index);
+        self.shed(index);
     }
 
     fn read_with(&mut self, index: u32, buffer: &mut [u8], until_end: bool) {
@@ -64,10 +66,13 @@ impl Shard {
         loop {
             let may_read = self.may_read() && turn < READ_TURN_BYTES;
             let Some(connection) = self.table.get_mut(index) else { return };
-            if connection.state.has(Flag::Leaving) {
+            // What comes behind a close is read, and goes nowhere: a reset would overtake the close frame.
+            if connection.state.has(Flag::Leaving) && !matches!(connection.protocol, Protocol::Closing) {
                 return;
             }
-            if matches!(connection.protocol, Protocol::Waiting(_)) || connection.session.is_saturated() {
+            let waits = matches!(connection.protocol, Protocol::Waiting(_) | Protocol::Choked(_));
+            let unread = connection.queue.bytes() > self.settings.out_queue_bytes_max;
+            if waits || unread || connection.session.is_saturated() {
                 connection.state.set(Flag::Paused);
                 return;
             }
@@ -108,6 +113,23 @@ impl Shard {
             connection.state.set(Flag::CloseWhenFlushed);
         } else {
             self.drop_connection(index);
+        }
+    }
+
+    /// Goes on with what had to wait until the client reads its answers.
+    pub(super) fn unchoke(&mut self, index: u32) {
+        let bytes_max = self.settings.out_queue_bytes_max;
+        let Some(connection) = self.table.get_mut(index) else { return };
+        if connection.queue.bytes() > bytes_max {
+            return;
+        }
+        if let Protocol::Choked(input) = &mut connection.protocol {
+            let mut input = std::mem::take(input);
+            connection.protocol = Protocol::Http(Decoder::default());
+            self.feed(index, &mut input);
+        }
+        if self.table.get(index).is_some() {
+            self.resume_reading(index);
         }
     }
 
@@ -155,9 +177,16 @@ impl Shard {
     pub(super) fn feed(&mut self, index: u32, input: &mut [u8]) {
         let mut at = 0;
         while at < input.len() {
+            let bytes_max = self.settings.out_queue_bytes_max;
             let Some(connection) = self.table.get_mut(index) else { return };
+            let unread = connection.queue.bytes() > bytes_max;
             let input = &mut input[at..];
             at += match &mut connection.protocol {
+                Protocol::Http(decoder) if unread && !decoder.is_mid_request() => {
+                    // An answer may be many times longer than its request.
+                    connection.protocol = Protocol::Choked((&*input).into());
+                    input.len()
+                }
                 Protocol::Http(_) => self.feed_http(index, input),
                 Protocol::WebSocket(..) => self.feed_websocket(index, input),
                 Protocol::Waiting(waiting) => {
@@ -166,20 +195,28 @@ impl Shard {
                     input.len()
                 }
                 // Nothing is expected from the client of a stream, or behind a close.
-                Protocol::EventStream(_) | Protocol::Closing => input.len(),
+                Protocol::EventStream(_) | Protocol::Choked(_) | Protocol::Closing => input.len(),
             };
         }
     }
 
-    /// Closes a connection that holds a half message while the shard's memory is used up.
-    fn shed_half_messages(&mut self, index: u32) {
+    /// Closes a connection that holds a half message, or does not read its answers, while the shard's memory is used
+    /// up.
+    fn shed(&mut self, index: u32) {
+        if self.memory_bytes() <= self.settings.shard_bytes_max {
+            return;
+        }
         let Some(connection) = self.table.get(index) else { return };
         let half = match &connection.protocol {
             Protocol::Http(decoder) => decoder.held_bytes(),
             Protocol::WebSocket(decoder, _) => decoder.held_bytes(),
-            Protocol::Waiting(_) | Protocol::EventStream(_) | Protocol::Closing => 0,
+            Protocol::Waiting(_) | Protocol::EventStream(_) | Protocol::Choked(_) | Protocol::Closing => 0,
         };
-        if half > 0 && self.memory_bytes() > self.settings.shard_bytes_max {
+        let unread =
+            connection.state.has(Flag::Blocked) && connection.queue.bytes() > PRESSED_QUEUE_BYTES_MAX;
+        if unread {
+            self.close_slow(index);
+        } else if half > 0 {
             self.close(index, Code::MemoryFull);
         }
     }

@@ -56,7 +56,7 @@ impl Shard {
             }),
             Protocol::EventStream(_) => self.send_stream_reply(index, reply),
             Protocol::Waiting(_) => self.answer_with_reply(index, reply),
-            Protocol::Http(_) | Protocol::Closing => {}
+            Protocol::Http(_) | Protocol::Choked(_) | Protocol::Closing => {}
         }
     }
 

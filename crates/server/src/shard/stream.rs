@@ -2,7 +2,7 @@
 
 use sterna_broker::session::Messages;
 use sterna_model::{Kind, Reply, Request, SubjectId};
-use sterna_wire::http::{Request as HttpRequest, Response};
+use sterna_wire::http::{Method, Request as HttpRequest, Response};
 use sterna_wire::{native, sse};
 
 use super::Shard;
@@ -44,6 +44,12 @@ impl Shard {
         }
         let head = Response::event_stream().cors(origin, &self.settings.origins);
         self.send_with(index, |out| head.encode(request, out));
+        if request.method == Method::Head {
+            self.outputs.clear();
+            self.forget_session(index);
+            self.end_behind_answer(index);
+            return;
+        }
         let stream = EventStream { resume: stream.resume, names, subjects };
         self.connection(index).protocol = Protocol::EventStream(Box::new(stream));
         self.event_streams += 1;

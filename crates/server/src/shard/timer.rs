@@ -66,7 +66,7 @@ impl Shard {
         }
         match &connection.protocol {
             Protocol::Http(decoder) if decoder.is_mid_request() => self.close(index, Code::RequestTimeout),
-            Protocol::Http(_) | Protocol::Closing => self.drop_connection(index),
+            Protocol::Http(_) | Protocol::Choked(_) | Protocol::Closing => self.drop_connection(index),
             Protocol::Waiting(waiting) => match waiting.answer {
                 Answer::Poll { .. } => self.end_poll(index, None),
                 Answer::Produce { .. } | Answer::Consume { .. } => self.close(index, Code::Internal),
@@ -86,8 +86,8 @@ impl Shard {
         let tick = self.tick;
         let connection = self.connection(index);
         let silent_ms = u64::from(tick - connection.heard.min(tick)) * TICK_MS;
-        if !connection.session.is_connected() && silent_ms >= interval_ms {
-            // Shook hands, but never connected.
+        if !connection.session.is_connected() {
+            // Shook hands, but never connected: this was the handshake's deadline.
             self.close(index, Code::RequestTimeout);
             return;
         }
@@ -106,6 +106,10 @@ impl Shard {
 
     /// Sets the timer to whatever comes first: the next keep-alive step or the session's own deadline.
     pub(super) fn set_keep_alive(&mut self, index: u32) {
+        if self.drain.is_some() {
+            // Its time is set: that of its close.
+            return;
+        }
         let settings = &self.settings;
         let (interval_ms, timeout_ms) = (settings.keep_alive_interval_ms, settings.keep_alive_timeout_ms);
         let Some(connection) = self.table.get(index) else { return };

@@ -49,7 +49,7 @@ impl Shard {
         self.connection(index).protocol = Protocol::WebSocket(decoder, upgrade.deflate);
         self.start_session(index);
         self.websockets += 1;
-        self.set_keep_alive(index);
+        self.set_deadline(index, self.settings.handshake_timeout_ms);
     }
 
     /// Takes frames; returns how much of the input is done with.
@@ -94,22 +94,23 @@ impl Shard {
             Request::Connect { client, .. } => Some(client.clone().unwrap_or_default()),
             _ => None,
         };
-        self.with_session(index, |session, world| {
+        let denied = self.with_session(index, |session, world| {
             let me = (world.me, world.number);
             session.handle_request(world.now, me, &world.settings.rules, request, world.out);
-            if renews {
-                for name in session.no_longer_allowed(world.audiences) {
-                    session.deny_subject(&name, world.out);
-                }
-            }
+            renews.then(|| session.end_denied(world.me, world.audiences, world.table, world.out))
         });
-        if let Some(client) = connects {
-            self.log_connect(index, &client, Self::refusal(&self.outputs));
+        self.forget_conflated(index, &denied.flatten().unwrap_or_default());
+        if let Some(client) = &connects {
+            self.log_connect(index, client, Self::refusal(&self.outputs));
         }
         self.do_outputs(index);
         self.fetch_more(index);
-        if renews && self.table.get(index).is_some() {
+        let stands = self.table.get(index).is_some_and(|connection| connection.session.is_connected());
+        if stands && (renews || connects.is_some()) {
             self.set_keep_alive(index);
+        }
+        if stands && connects.is_some() {
+            self.tell_if_draining(index);
         }
     }
 

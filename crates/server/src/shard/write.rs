@@ -129,14 +129,20 @@ impl Shard {
         let connection = self.table.get_mut(index).expect("the caller has just seen it");
         match write_queue(connection, &mut self.outgoing.arena, &self.metrics) {
             Flushed::All if connection.state.has(Flag::CloseWhenFlushed) => self.end(index),
-            Flushed::All => self.fetch_more(index),
+            Flushed::All => self.take_more(index),
             Flushed::Blocked => {
                 connection.state.set(Flag::Blocked);
                 // A queue that is nearly empty may already ask for more.
-                self.fetch_more(index);
+                self.take_more(index);
             }
             Flushed::Failed => self.drop_connection(index),
         }
+    }
+
+    /// There is room in the queue again: for what the core has, and for answers to what the client asks.
+    fn take_more(&mut self, index: u32) {
+        self.fetch_more(index);
+        self.unchoke(index);
     }
 
     /// Everything is written: shuts our side down and gives the peer a moment to do the same.
@@ -155,7 +161,10 @@ impl Shard {
             return;
         }
         connection.protocol = Protocol::Closing;
+        connection.state.clear(Flag::Paused);
         self.set_deadline(index, LINGER_MS);
+        // What the peer has sent meanwhile, perhaps its end.
+        self.read_later(index);
     }
 
     /// Closes a slow consumer: what it has not read is dropped, so that the code can still reach it.

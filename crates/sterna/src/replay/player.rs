@@ -1,5 +1,6 @@
 //! The player: reads a recording, waits as it says, publishes.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ pub(crate) struct ReplayOptions {
     #[command(flatten)]
     connection: ConnectionOptions,
     /// How many times as fast as it was recorded; 0 is as fast as possible
-    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = parse_speed)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = parse_speed, allow_negative_numbers = true)]
     speed: f64,
     /// Begin again at the end, until Ctrl-C
     #[arg(long = "loop")]
@@ -81,7 +82,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn usage(reason: impl ToString) -> Self {
+    fn usage(reason: &dyn fmt::Display) -> Self {
         Self { exit: Exit::Usage, reason: reason.to_string() }
     }
 }
@@ -89,7 +90,7 @@ impl Failure {
 fn replay(options: &ReplayOptions) -> Result<Exit, Failure> {
     let is_standard_input = options.file.as_os_str() == STANDARD_INPUT;
     if is_standard_input && options.again {
-        return Err(Failure::usage("standard input cannot be read again; --loop needs a file"));
+        return Err(Failure::usage(&"standard input cannot be read again; --loop needs a file"));
     }
     if !is_standard_input {
         check(options)?;
@@ -118,7 +119,7 @@ fn replay(options: &ReplayOptions) -> Result<Exit, Failure> {
 
 fn open(options: &ReplayOptions) -> Result<File, Failure> {
     let file = &options.file;
-    File::open(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+    File::open(file).map_err(|error| Failure::usage(&format!("{}: {error}", file.display())))
 }
 
 /// Reads the whole file, and tells what is wrong with which line.
@@ -126,16 +127,16 @@ fn check(options: &ReplayOptions) -> Result<(), Failure> {
     let file = options.file.display();
     let mut mistakes = 0;
     for line in lines::read(BufReader::new(open(options)?)) {
-        let line = line.map_err(|error| Failure::usage(format!("{file}: {error}")))?;
+        let line = line.map_err(|error| Failure::usage(&format!("{file}: {error}")))?;
         if let Err(error) = Recorded::parse(&line.bytes) {
             mistakes += 1;
             tell(COMMAND, &format!("{file}:{}: {error}", line.number));
         }
         if mistakes == MISTAKES_MAX {
-            return Err(Failure::usage("there may be more mistakes; nothing was published"));
+            return Err(Failure::usage(&"there may be more mistakes; nothing was published"));
         }
     }
-    if mistakes == 0 { Ok(()) } else { Err(Failure::usage("nothing was published")) }
+    if mistakes == 0 { Ok(()) } else { Err(Failure::usage(&"nothing was published")) }
 }
 
 struct Player {
@@ -157,10 +158,10 @@ impl Player {
             match input.next(line_wait) {
                 Next::NotYet => self.outgoing.wait(Duration::from_millis(1)),
                 Next::End => break,
-                Next::Failed(error) => return Err(Failure::usage(error)),
+                Next::Failed(error) => return Err(Failure::usage(&error)),
                 Next::Line(Line { number, bytes }) => {
                     let Recorded { message, time_ms } = Recorded::parse(&bytes)
-                        .map_err(|error| Failure::usage(format!("line {number}: {error}")))?;
+                        .map_err(|error| Failure::usage(&format!("line {number}: {error}")))?;
                     if let Some(time_ms) = time_ms {
                         let (first_ms, begin) = *first.get_or_insert_with(|| (time_ms, Instant::now()));
                         self.wait_until(begin + self.pace(time_ms.saturating_sub(first_ms)));

@@ -50,7 +50,6 @@ fn files_below_the_root_are_served_and_nothing_else() {
         "/inner/%2e%2e/%2e%2e/secret.txt",
         "//secret.txt",
         "/./index.html",
-        "/index.html/",
         "/index.html%00.txt",
         "/%00",
         "/link.txt",

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use sterna_wire::websocket::Opcode;
 
 use crate::http::Http;
-use crate::native::{Incoming, Native, masked, upgrade};
+use crate::native::{Incoming, Native, masked};
 use crate::process::resident_bytes;
-use crate::support::{Member, TOKEN, eventually};
+use crate::support::{Folder, Member, TOKEN, eventually};
 
 /// Subscribes to subjects by number, in requests of 10,000, while it counts the answers by their code (0 is
 /// `subscribed`).
@@ -104,6 +104,28 @@ fn a_client_that_asks_and_does_not_read_is_read_no_further() {
 }
 
 #[test]
+fn pipelined_requests_wait_until_the_answers_before_them_are_read() {
+    let folder = Folder::new();
+    folder.write("large.txt", &"x".repeat(4 << 20));
+    let root = format!("-DDocumentRoot={}", folder.path().display());
+    let member = Member::start_in(folder, &[&root]);
+    let before = resident_bytes(member.id());
+    let mut http = Http::open(&member.address());
+    http.send("GET /large.txt HTTP/1.1\r\nHost: a\r\n\r\n".repeat(200));
+    http.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut other = Http::open(&member.address());
+    for _ in 0..100 {
+        assert_eq!(other.get("/health").status, 200);
+    }
+    let grown = resident_bytes(member.id()).saturating_sub(before);
+    assert!(grown < 32 << 20, "{grown} bytes more");
+    for _ in 0..200 {
+        assert_eq!(http.answer().body.len(), 4 << 20);
+    }
+    assert_eq!(http.answer().json()["status"], "ok");
+}
+
+#[test]
 fn answers_of_a_client_that_reads_late_are_all_there() {
     let member = Member::start(&["-DOutQueueSize=64KB", "-DMaxMessageSize=1KB"]);
     let mut client = Native::connect(&member.address(), Some(TOKEN));
@@ -125,20 +147,12 @@ fn answers_of_a_client_that_reads_late_are_all_there() {
 fn connections_that_begin_a_large_message_hold_no_more_than_their_share() {
     let member = Member::start(&["-DMemory=16MB", "-DMaxMessageSize=64KB"]);
     let before = resident_bytes(member.id());
-    // Each says that 400,000 bytes will come and sends 300,000: together 90 MB, of the 4 MB for connections.
-    let mut clients: Vec<Native> = Vec::new();
+    // Each says that 400,000 bytes will come and sends 300,000: together 60 MB, of the 4 MB for connections.
+    let mut clients: Vec<Native> = (0..200).map(|_| Native::connect(&member.address(), None)).collect();
     let half = [&[0x81, 0xff][..], &400_000_u64.to_be_bytes(), &[0; 4], &[b' '; 300_000]].concat();
-    for _ in 0..300 {
-        let mut http = Http::open(&member.address());
-        let _ = http.try_send(upgrade(""));
-        match Native::answered(http) {
-            Ok(mut client) => {
-                // It may be closed before all is taken.
-                let _ = client.try_send(&half);
-                clients.push(client);
-            }
-            Err(refused) => assert_eq!(refused.status, 503),
-        }
+    for client in &mut clients {
+        // It may be closed before all is taken.
+        let _ = client.try_send(&half);
     }
     let grown = resident_bytes(member.id()).saturating_sub(before);
     assert!(grown < 24 << 20, "{grown} bytes more");
@@ -146,9 +160,8 @@ fn connections_that_begin_a_large_message_hold_no_more_than_their_share() {
     let closed = clients.iter_mut().map(next).filter(|next| matches!(next, Some(Incoming::Close(4200, _))));
     assert!(closed.count() > 100, "those beyond the share are closed as busy");
     drop(clients);
-    let mut other = eventually("room again", || {
-        let mut http = Http::open(&member.address());
-        (http.get("/health").status == 200).then(|| Native::connect(&member.address(), Some(TOKEN)))
+    eventually("room for another client", || {
+        (Http::open(&member.address()).get("/health").status == 200).then_some(())
     });
-    other.publish_ok("/a", "x");
+    Native::connect(&member.address(), Some(TOKEN)).publish_ok("/a", "x");
 }

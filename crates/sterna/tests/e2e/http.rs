@@ -6,12 +6,13 @@ use std::net::TcpStream;
 use serde_json::Value;
 use sterna_model::Code;
 
+use crate::stream::Stream;
 use crate::support::SOON;
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Http {
-    socket: TcpStream,
+    stream: Stream,
     received: Vec<u8>,
 }
 
@@ -54,24 +55,26 @@ impl Answer {
 impl Http {
     /// Opens a connection.
     pub(crate) fn open(address: &str) -> Self {
-        Self::over(TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}")))
+        let socket = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+        Self::over(Stream::Plain(socket))
     }
 
     /// Uses a connection.
-    pub(crate) fn over(socket: TcpStream) -> Self {
+    pub(crate) fn over(stream: Stream) -> Self {
+        let socket = stream.socket();
         socket.set_read_timeout(Some(SOON)).expect("a time above 0");
         socket.set_nodelay(true).expect("an open socket");
-        Self { socket, received: Vec::new() }
+        Self { stream, received: Vec::new() }
     }
 
-    /// The socket, and what was received and not used.
-    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
-        (self.socket, self.received)
+    /// The bytes that come, and those that were received and not used.
+    pub(crate) fn into_parts(self) -> (Stream, Vec<u8>) {
+        (self.stream, self.received)
     }
 
     /// The socket.
     pub(crate) fn socket(&self) -> &TcpStream {
-        &self.socket
+        self.stream.socket()
     }
 
     /// Sends bytes as they are.
@@ -81,7 +84,7 @@ impl Http {
 
     /// The same where the server may have ended the connection.
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
-        self.socket.write_all(bytes.as_ref())
+        self.stream.write_all(bytes.as_ref())
     }
 
     /// Sends a request without a body, and reads the answer.
@@ -143,7 +146,7 @@ impl Http {
     /// Everything up to the end of the connection, in order or not.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         // A reset is an end as well.
-        let _ = self.socket.read_to_end(&mut self.received);
+        let _ = self.stream.read_to_end(&mut self.received);
         std::mem::take(&mut self.received)
     }
 
@@ -164,7 +167,7 @@ impl Http {
 
     fn receive_more(&mut self) {
         let mut buffer = vec![0; 64 * 1024];
-        let count = self.socket.read(&mut buffer).unwrap_or_else(|error| {
+        let count = self.stream.read(&mut buffer).unwrap_or_else(|error| {
             panic!("{error} after {:?}", String::from_utf8_lossy(&self.received));
         });
         assert!(count > 0, "the connection ended after {:?}", String::from_utf8_lossy(&self.received));

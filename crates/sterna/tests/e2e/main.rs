@@ -7,16 +7,22 @@
 mod support;
 
 mod http;
+mod listening;
+mod metrics;
 mod native;
 mod process;
 mod random;
+mod stream;
 mod tokens;
 
 mod bad_frames;
 mod bad_http;
 mod bad_requests;
+mod batching;
 mod document_root;
 mod floods;
 mod recovery;
+mod signals;
+mod slow_consumers;
 mod slow_peers;
 mod startup;

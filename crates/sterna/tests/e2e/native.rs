@@ -9,6 +9,7 @@ use socket2::SockRef;
 use sterna_wire::websocket::{self, Decoder, Event, Opcode, Role, Shared};
 
 use crate::http::{Answer, Http};
+use crate::stream::Stream;
 use crate::support::SOON;
 
 /// The largest message that these clients take.
@@ -34,7 +35,7 @@ pub(crate) enum Incoming {
 /// One WebSocket connection.
 #[derive(Debug)]
 pub(crate) struct Native {
-    socket: TcpStream,
+    stream: Stream,
     decoder: Decoder,
     shared: Shared,
     input: Vec<u8>,
@@ -83,9 +84,9 @@ impl Native {
             return Err(head);
         }
         let deflate = head.header("sec-websocket-extensions").is_some();
-        let (socket, input) = http.into_parts();
+        let (stream, input) = http.into_parts();
         let decoder = Decoder::new(Role::Client, deflate);
-        Ok(Self { socket, decoder, shared: Shared::default(), input, taken: 0 })
+        Ok(Self { stream, decoder, shared: Shared::default(), input, taken: 0 })
     }
 
     /// Opens a WebSocket and begins a session.
@@ -134,7 +135,7 @@ impl Native {
 
     /// The socket.
     pub(crate) fn socket(&self) -> &TcpStream {
-        &self.socket
+        self.stream.socket()
     }
 
     /// Sends a request.
@@ -154,7 +155,7 @@ impl Native {
 
     /// The same where the server may have gone.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.socket.write_all(bytes)
+        self.stream.write_all(bytes)
     }
 
     /// What comes next.
@@ -171,9 +172,9 @@ impl Native {
             if let Some(incoming) = self.decode() {
                 return Some(incoming);
             }
-            self.socket.set_read_timeout(Some(time)).expect("a time above 0");
+            self.socket().set_read_timeout(Some(time)).expect("a time above 0");
             let mut buffer = vec![0; 64 * 1024];
-            match self.socket.read(&mut buffer) {
+            match self.stream.read(&mut buffer) {
                 Ok(0) => return Some(Incoming::End),
                 Ok(count) => self.input.extend_from_slice(&buffer[..count]),
                 Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {
@@ -245,11 +246,11 @@ impl Native {
 
     /// Ends the connection as a process does that is killed, or a router that forgets: with a reset.
     pub(crate) fn abort(self) {
-        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
     }
 
     /// Ends our side only.
     pub(crate) fn end_output(&self) {
-        self.socket.shutdown(Shutdown::Write).expect("an open socket");
+        self.socket().shutdown(Shutdown::Write).expect("an open socket");
     }
 }

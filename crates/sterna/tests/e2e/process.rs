@@ -1,5 +1,7 @@
 //! What the system says of a running member.
 
+use std::process::Command;
+
 /// Resident memory, bytes.
 pub(crate) fn resident_bytes(id: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
@@ -15,4 +17,11 @@ pub(crate) fn open_sockets(id: u32) -> usize {
         std::fs::read_link(file.path()).is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))
     };
     files.filter_map(Result::ok).filter(is_socket).count()
+}
+
+/// Lets the tests have that many open files, as far as the system allows.
+pub(crate) fn allow_files(count: u32) {
+    let id = std::process::id().to_string();
+    let status = Command::new("prlimit").args(["--pid", &id, &format!("--nofile={count}:")]).status();
+    assert!(status.expect("there is a program prlimit").success());
 }

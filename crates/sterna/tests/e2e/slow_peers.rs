@@ -1,5 +1,7 @@
 //! Clients that begin and do not go on, and clients that are gone without a word: their time is bounded.
 
+use std::thread;
+
 use serde_json::json;
 use sterna_model::Code;
 use sterna_wire::websocket::Opcode;
@@ -32,12 +34,12 @@ fn dripping_bytes_gain_no_time() {
     let mut http = Http::open(&member.address());
     http.socket().set_nonblocking(false).expect("an open socket");
     let drip = http.socket().try_clone().expect("a descriptor is left");
-    let dripping = std::thread::spawn(move || {
+    let dripping = thread::spawn(move || {
         use std::io::Write;
         let mut bytes = b"GET / HTTP/1.1\r\nX: ".iter().chain(std::iter::repeat(&b'x'));
         // Until the server closes.
         while (&drip).write_all(&[*bytes.next().expect("endless")]).is_ok() {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            thread::sleep(std::time::Duration::from_millis(20));
         }
     });
     http.answer().assert_refused(Code::RequestTimeout);
@@ -88,16 +90,18 @@ fn a_client_that_answers_no_ping_is_closed_with_4302_and_one_that_does_stays() {
     let mut gone = Native::connect(&member.address(), None);
     let mut half = Native::connect(&member.address(), None);
     half.send_bytes(b"\x81\xff\x00\x00");
-    let mut alive = Native::connect(&member.address(), Some(TOKEN));
+    let mut alive = Native::connect(&member.address(), None);
     alive.subscribe("/a");
+    // Waits for the message, and answers pings meanwhile.
+    let alive = thread::spawn(move || alive.frame_of("message"));
     for client in [&mut gone, &mut half] {
         assert_eq!(client.next(), Incoming::Ping(Vec::new()));
     }
     for client in [&mut gone, &mut half] {
         assert_eq!(client.close(), (4302, "keep_alive_timeout".to_owned()));
     }
-    // Meanwhile it was pinged as well; `frame` answers that.
-    alive.publish_and_hear("/a", "x");
+    Native::connect(&member.address(), Some(TOKEN)).publish_ok("/a", "x");
+    assert_eq!(alive.join().expect("it was pinged, and is there")["content"], "x");
     eventually("the sockets of those who are gone", || (open_sockets(member.id()) < 20).then_some(()));
 }
 

@@ -8,7 +8,9 @@ use crate::support::{Finished, Folder, sterna};
 /// Runs a member that cannot start; gives what it says.
 fn failure(folder: &Folder, options: &[&str]) -> String {
     let start = Instant::now();
-    let finished = Finished::of(sterna(options).current_dir(folder.path()));
+    // Not the port that a member of another test may have.
+    let options = [&["-DMonitor="], options].concat();
+    let finished = Finished::of(sterna(&options).current_dir(folder.path()));
     assert!(start.elapsed() < Duration::from_secs(10), "it gives up at once");
     assert!(finished.code.is_some_and(|code| code != 0), "{finished:?}");
     assert!(!finished.error_text().contains("panicked"), "{finished:?}");
@@ -25,6 +27,8 @@ fn a_member_that_cannot_start_says_why() {
     let listen = "-DListen=127.0.0.1:0";
     let cases: &[(&[&str], &[&str])] = &[
         (&[&taken], &["Listen", "127.0.0.1:", "in use"]),
+        (&[listen, "--config", "absent.conf"], &["absent.conf"]),
+        (&[listen, "--config", "bad.conf"], &["bad.conf", "2", "Memroy", "Memory"]),
         (&["-DListen=192.0.2.1:8800"], &["Listen", "192.0.2.1:8800"]),
         (&["-DListen=no.such.host.invalid:8800"], &["Listen", "no.such.host.invalid"]),
         (&["-DListen=here"], &["Listen"]),
@@ -51,7 +55,7 @@ fn a_member_that_cannot_start_says_why() {
             &[listen, "-DEntitlement=JWT", "-DJwt.SignatureType=rsa", "-DJwt.PublicKeyPath=garbage.pem"],
             &["Jwt.PublicKeyPath"],
         ),
-        (&[listen, "-DEntitlementAllowTokenFile=absent"], &["EntitlementAllowTokenFile", "absent"]),
+        (&[listen, "-DEntitlementAllowTokenFile=absent"], &["EntitlementAllowToken", "absent"]),
         (&[listen, "-DEntitlement=Custom"], &["Entitlement", "Custom"]),
     ];
     for (options, said) in cases {

@@ -111,6 +111,14 @@ impl Member {
     /// It does not end in time, or its log has a line that it must not have.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits for its end, for which it was asked; gives the exit code.
+    ///
+    /// # Panics
+    /// It does not end in time, or its log has a line that it must not have.
+    pub fn wait(&mut self) -> Option<i32> {
         let code = self.running.wait();
         self.check_log();
         code
@@ -144,6 +152,7 @@ impl Member {
     }
 }
 
+#[allow(clippy::print_stderr, reason = "the test framework shows it with the failed test")]
 impl Drop for Member {
     fn drop(&mut self) {
         self.running.kill();

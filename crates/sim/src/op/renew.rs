@@ -1,0 +1,26 @@
+//! Tokens: which one a client has, and replacing it on the live session.
+
+use sterna_model::Request;
+
+use crate::client::Client;
+use crate::member::Token;
+use crate::network::Upward;
+use crate::stage::Stage;
+
+impl Client {
+    /// A token for some of the subjects, for some time.
+    pub(crate) fn new_token(&mut self, stage: &Stage) -> Token {
+        let subjects = if self.random.percent(50) { u32::MAX } else { self.random.next() as u32 };
+        let lasts_s = self.random.pick(&[0, 3, 10]);
+        let expires_at_s = if lasts_s == 0 { 0 } else { stage.unix_ms() / 1000 + lasts_s };
+        Token { subjects, expires_at_s }
+    }
+
+    /// Replaces the token. From here on the client asks only for what the new one allows.
+    pub(crate) fn renew(&mut self, stage: &mut Stage) {
+        self.token = if stage.calm { Token::ALL } else { self.new_token(stage) };
+        let id = Some(self.next_request());
+        let token = self.token.text();
+        self.send(stage, Upward::Request(Request::RenewToken { id, token }));
+    }
+}

@@ -1,0 +1,49 @@
+//! A member whose addresses are its own business: it says where it listens.
+
+use crate::support::{Folder, Running, sterna};
+
+/// A running member.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) running: Running,
+    folder: Folder,
+}
+
+impl Listening {
+    /// Starts a member in a folder, which may hold its configuration, and waits until it is ready.
+    pub(crate) fn start(folder: Folder, options: &[&str]) -> Self {
+        let options = [&["-DMonitorPrometheus.Listen=127.0.0.1:0"], options].concat();
+        let running = Running::start(sterna(&options).current_dir(folder.path()));
+        let ready = running.stdout.find(" ready ");
+        assert!(ready.is_some(), "it ended: {:?} {:?}", running.stdout.all(), running.stderr.all());
+        Self { running, folder }
+    }
+
+    /// The folder it runs in.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The addresses that it has bound for a parameter.
+    pub(crate) fn addresses(&self, parameter: &str) -> Vec<String> {
+        let parameter = format!("parameter={parameter}");
+        let lines = self.running.stdout.lines();
+        let lines = lines.iter().filter(|line| line.split(' ').any(|word| word == parameter));
+        let address =
+            |line: &String| line.split(' ').find_map(|word| word.strip_prefix("address=")).map(str::to_owned);
+        lines.filter_map(address).collect()
+    }
+
+    /// The one address that it has bound for a parameter.
+    pub(crate) fn address(&self, parameter: &str) -> String {
+        let addresses = self.addresses(parameter);
+        let [address] = &addresses[..] else { panic!("{addresses:?}") };
+        address.clone()
+    }
+
+    /// Asks it to end, and waits for that; gives the exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        self.running.signal("TERM");
+        self.running.wait()
+    }
+}

@@ -1,0 +1,187 @@
+//! SIGTERM and SIGHUP: a member goes in order, and takes up what is new without a pause.
+
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sterna_wire::websocket::Opcode;
+
+use crate::http::Http;
+use crate::listening::Listening;
+use crate::metrics::monitor;
+use crate::native::{Incoming, Native, masked};
+use crate::process::allow_files;
+use crate::support::{Folder, Member, TOKEN, eventually};
+
+const CONNECTIONS: usize = 1000;
+/// Of these, those that hear the load.
+const LOADED: usize = 50;
+/// Publishes of a publisher that await their results.
+const BURST: u64 = 20;
+const DRAIN_MS: u64 = 3000;
+const CONFIGURATION: &str = "Listen = 127.0.0.1:0\nEntitlementAllowTokenFile = token\n";
+
+/// Publishes without a pause until the connection is closed; checks that the results are those of the first publishes,
+/// without a hole, and that the close comes behind them. Gives their number.
+fn publish_until_closed(address: &str, started: &AtomicBool) -> u64 {
+    let mut client = Native::connect(address, Some(TOKEN));
+    let (mut sent, mut answered) = (0, 0);
+    let mut told = false;
+    loop {
+        for _ in 0..BURST {
+            sent += 1;
+            let request =
+                json!({"op": "publish", "id": sent, "subject": "/load", "content": "x".repeat(500)});
+            // Once it is closed, the server takes nothing more.
+            let _ = client.try_send(&masked(Opcode::Text, request.to_string().as_bytes()));
+        }
+        while answered < sent {
+            match client.next() {
+                Incoming::Frame(frame) if frame["op"] == "published" => {
+                    answered += 1;
+                    assert_eq!((&frame["id"], &frame["status"]), (&answered.into(), &"OK".into()), "{frame}");
+                }
+                Incoming::Frame(frame) => {
+                    assert_eq!(frame["notice"], "going_away", "{frame}");
+                    told = true;
+                }
+                Incoming::Close(code, _) => {
+                    assert_eq!((code, told), (4301, true));
+                    return answered;
+                }
+                other => panic!("{other:?} after {answered} results"),
+            }
+        }
+        started.store(true, Relaxed);
+    }
+}
+
+/// Reads until the close; gives the time after which the client is to come back, and the number of messages.
+fn read_until_closed(client: &mut Native) -> (u64, u64) {
+    let mut messages = 0;
+    let mut after_ms = None;
+    loop {
+        match client.next() {
+            Incoming::Frame(frame) if frame["op"] == "message" => messages += 1,
+            Incoming::Frame(frame) => {
+                assert_eq!(
+                    (&frame["notice"], &frame["servers"]),
+                    (&"going_away".into(), &json!([])),
+                    "{frame}"
+                );
+                after_ms = frame["reconnect_after_ms"].as_u64();
+            }
+            Incoming::Close(4301, reason) => {
+                assert_eq!(reason, "going_away");
+                return (after_ms.expect("it was told when to come back"), messages);
+            }
+            other => panic!("{other:?} in a drain"),
+        }
+    }
+}
+
+#[test]
+fn a_member_under_load_drains_within_its_time() {
+    allow_files(8192);
+    let drain = format!("-DDrainTime={}", DRAIN_MS / 1000);
+    let mut member = Member::start(&[&drain, "-DRest.Enable=true", "-DIoThreads=2"]);
+    let address = member.address();
+    let subscribers = |count: usize, subject: &str| -> Vec<Native> {
+        let mut clients: Vec<Native> = (0..count).map(|_| Native::connect(&address, None)).collect();
+        for client in &mut clients {
+            client.subscribe(subject);
+        }
+        clients
+    };
+    let (mut loaded, mut calm) = (subscribers(LOADED, "/load"), subscribers(CONNECTIONS - LOADED, "/calm"));
+    let mut idle = Http::open(&address);
+    assert_eq!(idle.get("/health").status, 200);
+    let mut stream = Http::open(&address);
+    stream.send("GET /sse?subject=/calm HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(stream.receive_text("\n\n").contains("200 OK"));
+    let mut poll = Http::open(&address);
+    poll.send("GET /rest/consume?subject=/calm&wait=60 HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    let mut late = Native::open(&address);
+
+    let started = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let publishers: Vec<_> =
+            (0..2).map(|_| scope.spawn(|| publish_until_closed(&address, &started))).collect();
+        let loaded: Vec<_> =
+            loaded.iter_mut().map(|client| scope.spawn(|| read_until_closed(client))).collect();
+        let calm = scope.spawn(|| calm.iter_mut().map(read_until_closed).collect::<Vec<_>>());
+        eventually("the load", || started.load(Relaxed).then_some(()));
+        let start = Instant::now();
+        member.signal("TERM");
+        eventually("the port is closed", || TcpStream::connect(&address).is_err().then_some(()));
+        let ready = monitor(&member, "/health/ready");
+        assert_eq!((ready.status, &ready.json()["status"]), (503, &"draining".into()));
+        assert_eq!(monitor(&member, "/health/live").status, 200);
+
+        // Whoever begins a session now is told at once, and has its own time like all others.
+        late.begin(None);
+        assert!(read_until_closed(&mut late).0 <= DRAIN_MS + 250);
+
+        let mut told = calm.join().expect("every subscriber is told and closed");
+        assert!(told.iter().all(|(_, messages)| *messages == 0));
+        for client in loaded {
+            let (after_ms, messages) = client.join().expect("every subscriber is told and closed");
+            assert!(messages > 0);
+            told.push((after_ms, messages));
+        }
+        let published: u64 =
+            publishers.into_iter().map(|thread| thread.join().expect("all are answered")).sum();
+        let times: Vec<u64> = told.iter().map(|(after_ms, _)| *after_ms).collect();
+        assert!(times.iter().all(|ms| *ms <= DRAIN_MS), "{times:?}");
+        for quarter in 0..4 {
+            let count = times
+                .iter()
+                .filter(|ms| (quarter * DRAIN_MS / 4..=(quarter + 1) * DRAIN_MS / 4).contains(ms));
+            let count = count.count();
+            assert!((150..400).contains(&count), "{count} of {CONNECTIONS} in quarter {quarter} of the time");
+        }
+        assert!(told.iter().all(|(_, messages)| *messages <= published), "of {published} that were accepted");
+        assert_eq!(member.wait(), Some(0));
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(10), "it took {took:?}");
+    });
+    idle.assert_end();
+    let events = String::from_utf8(stream.rest()).expect("text");
+    assert!(events.contains("retry: "), "{events}");
+    assert_eq!(poll.answer().status, 503);
+    poll.assert_end();
+}
+
+#[test]
+fn sighup_changes_the_token_and_a_broken_configuration_changes_nothing() {
+    let folder = Folder::new();
+    folder.write("sterna.conf", CONFIGURATION);
+    folder.write("token", "first");
+    let mut member = Listening::start(folder, &[]);
+    let address = member.address("Listen");
+    let status = |token: &str| Native::connect(&address, Some(token)).publish("/a", "x")["status"].clone();
+    assert_eq!((status("first"), status("second")), ("OK".into(), "DENIED".into()));
+    let mut standing = Native::connect(&address, Some("first"));
+
+    member.folder().write("token", "second");
+    member.running.signal("HUP");
+    eventually("the new token", || (status("second") == "OK").then_some(()));
+    assert_eq!(status("first"), "DENIED");
+    // What a session was granted, it keeps.
+    standing.publish_ok("/a", "x");
+
+    member.folder().write("token", "third");
+    member.folder().write("sterna.conf", &format!("{CONFIGURATION}Memroy = 1GB\n"));
+    member.running.signal("HUP");
+    let line = member.running.stdout.find("ERROR").expect("the member lives");
+    assert!(line.contains("Memroy") && line.contains("sterna.conf"), "{line}");
+    assert_eq!((status("second"), status("third")), ("OK".into(), "DENIED".into()));
+
+    member.folder().write("sterna.conf", CONFIGURATION);
+    member.running.signal("HUP");
+    eventually("the third token", || (status("third") == "OK").then_some(()));
+    assert_eq!(member.stop(), Some(0));
+}

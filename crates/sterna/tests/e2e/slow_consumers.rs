@@ -1,0 +1,161 @@
+//! Clients that read slower than their messages come: they are told, they resume, and nobody else notices.
+
+use std::net::TcpStream;
+use std::thread;
+
+use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+
+use crate::http::Http;
+use crate::metrics::metric;
+use crate::native::{Incoming, Native};
+use crate::process::resident_bytes;
+use crate::stream::Stream;
+use crate::support::{Member, TOKEN, eventually};
+
+/// Messages of a test, each of [`CONTENT_BYTES`].
+const MESSAGES: u64 = 4000;
+const CONTENT_BYTES: usize = 8 * 1024;
+const OPTIONS: &[&str] = &["-DOutQueueSize=256KB", "-DMaxMessageSize=16KB", "-DIoThreads=1"];
+
+/// A connection on which little fits into the client's own buffer.
+fn narrow(address: &str) -> Http {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(16 * 1024).expect("a size");
+    let address: std::net::SocketAddr = address.parse().expect("an address");
+    socket.connect(&address.into()).expect("the member listens");
+    Http::over(Stream::Plain(TcpStream::from(socket)))
+}
+
+fn content(number: u64) -> String {
+    format!("{number:0>CONTENT_BYTES$}")
+}
+
+/// Publishes messages with their numbers, a few at a time.
+fn publish(address: &str, subject: &str, numbers: std::ops::RangeInclusive<u64>) {
+    let mut publisher = Native::connect(address, Some(TOKEN));
+    let end = *numbers.end();
+    for number in numbers {
+        publisher
+            .send(&json!({"op": "publish", "id": number, "subject": subject, "content": content(number)}));
+        if number % 16 == 0 || number == end {
+            while publisher.frame_of("published")["id"] != number {}
+        }
+    }
+}
+
+/// Number of a message.
+fn number(message: &Value) -> u64 {
+    message["content"]
+        .as_str()
+        .and_then(|content| content.parse().ok())
+        .unwrap_or_else(|| panic!("{message}"))
+}
+
+#[test]
+fn a_client_that_stops_reading_is_closed_with_4300_and_resumes_while_others_get_all() {
+    let member = Member::start(&[OPTIONS, &["-DMaxCachedMessagesPerSubject=100000"]].concat());
+    let address = member.address();
+    let mut slow = Native::upgraded(narrow(&address), "");
+    slow.begin(None);
+    slow.subscribe("/busy");
+    let mut stream = narrow(&address);
+    stream.send("GET /sse?subject=/busy HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(stream.head().status, 200);
+    let quick: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = Native::connect(&address, None);
+            client.subscribe("/busy");
+            thread::spawn(move || {
+                for expected in 1..=MESSAGES {
+                    assert_eq!(number(&client.frame_of("message")), expected);
+                }
+            })
+        })
+        .collect();
+    let before = resident_bytes(member.id());
+    publish(&address, "/busy", 1..=MESSAGES);
+    for client in quick {
+        client.join().expect("a quick client gets all");
+    }
+    eventually("two slow consumers", || (metric(&member, "sterna_slow_consumers_total") == 2).then_some(()));
+    let queued = metric(&member, "sterna_queue_bytes");
+    assert!(queued < 1 << 20, "{queued} bytes wait");
+    let cached = MESSAGES as usize * (CONTENT_BYTES + 512);
+    let grown = resident_bytes(member.id()).saturating_sub(before);
+    assert!(grown < cached + (24 << 20), "{grown} bytes more, of which the cache may have {cached}");
+
+    // What has already left the server's queue comes first, without a hole; then the code.
+    let mut seen = 0;
+    let close = loop {
+        match slow.next() {
+            Incoming::Frame(message) => {
+                seen += 1;
+                assert_eq!(number(&message), seen);
+            }
+            other => break other,
+        }
+    };
+    assert_eq!(close, Incoming::Close(4300, "slow_consumer".to_owned()));
+    assert!((1..MESSAGES).contains(&seen), "{seen} messages");
+    let events = String::from_utf8(stream.rest()).expect("text");
+    let (_, error) = events.rsplit_once("event: error\ndata: ").expect("the stream says why it ends");
+    assert!(error.contains(r#""code":4300"#), "{error}");
+
+    resume(&address, seen);
+}
+
+/// Resumes from a position: what was missed must follow completely.
+fn resume(address: &str, seen: u64) {
+    let mut again = Native::connect(address, None);
+    let epoch = again.subscribe("/elsewhere")["epoch"].clone();
+    again.send(&json!({"op": "subscribe", "subjects": [{"subject": "/busy", "epoch": epoch, "seq": seen}]}));
+    let subscribed = again.frame_of("subscribed");
+    assert_eq!((&subscribed["recovery"], &subscribed["seq"]), (&"complete".into(), &MESSAGES.into()));
+    for expected in seen + 1..=MESSAGES {
+        let message = again.frame_of("message");
+        assert_eq!((number(&message), &message["type"]), (expected, &"recovered".into()));
+    }
+}
+
+#[test]
+fn a_client_that_comes_too_late_is_told_what_it_missed() {
+    let member = Member::start(&[OPTIONS, &["-DMaxCachedMessagesPerSubject=10"]].concat());
+    publish(&member.address(), "/busy", 1..=100);
+    let mut client = Native::connect(&member.address(), None);
+    let epoch = client.subscribe("/elsewhere")["epoch"].clone();
+    client.send(&json!({"op": "subscribe", "history": 100, "subjects": [{"subject": "/busy", "epoch": epoch, "seq": 20}]}));
+    let subscribed = client.frame_of("subscribed");
+    assert_eq!(subscribed["recovery"], "gap");
+    assert_eq!(subscribed["missed"], json!({"from": 21, "to": 90}));
+    for expected in 91..=100 {
+        let message = client.frame_of("message");
+        assert_eq!((number(&message), &message["type"]), (expected, &"historical".into()));
+    }
+    client.assert_alive();
+}
+
+#[test]
+fn a_conflated_client_that_stops_reading_stays_and_gets_the_newest() {
+    let member = Member::start(OPTIONS);
+    let address = member.address();
+    let mut slow = Native::upgraded(narrow(&address), "");
+    slow.begin(None);
+    slow.send(&json!({"op": "subscribe", "subjects": ["/busy"], "conflation_ms": 1}));
+    slow.frame_of("subscribed");
+    publish(&address, "/busy", 1..=MESSAGES);
+    assert_eq!(metric(&member, "sterna_slow_consumers_total"), 0);
+    let queued = metric(&member, "sterna_queue_bytes");
+    assert!(queued < 512 << 10, "{queued} bytes wait");
+    let (mut at, mut count) = (0, 0);
+    while at < MESSAGES {
+        let message = slow.frame_of("message");
+        assert!(number(&message) > at, "{at}, and then {message}");
+        assert_eq!(message["seq"], number(&message));
+        at = number(&message);
+        count += 1;
+    }
+    assert!(count < MESSAGES / 2, "{count} of {MESSAGES} messages came");
+    assert!(metric(&member, "sterna_messages_conflated_total") >= MESSAGES - count);
+    slow.assert_alive();
+}
