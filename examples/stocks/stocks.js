@@ -20,9 +20,14 @@ const month = new Intl.DateTimeFormat('en-US', { month: 'short', year: 'numeric'
 
 /** Points, latest price and card of each company. */
 const series = new Map(
-  Object.entries(COMPANIES).map(([symbol, name]) => [symbol, { symbol, points: [], price: undefined, card: addCard(symbol, name) }]),
+  Object.entries(COMPANIES).map(([symbol, name]) => [
+    symbol,
+    { symbol, points: [], price: undefined, card: addCard(symbol, name) },
+  ]),
 );
 let draw_is_due = false;
+/** When the recording began again: what was published before is not drawn any more. */
+let round_began_ms = 0;
 
 function addCard(symbol, name) {
   const card = document.createElement('li');
@@ -43,7 +48,7 @@ function addCard(symbol, name) {
 }
 
 /** A message of a company: a price with its date, or a number alone. */
-function take({ subject, content }) {
+function take({ subject, content, time_ms }) {
   const company = series.get(subject.slice(SUBJECT_PREFIX.length));
   let value;
   try {
@@ -55,14 +60,16 @@ function take({ subject, content }) {
   if (typeof price !== 'number' || !(price > 0)) return;
   const time = typeof value === 'object' ? Date.parse(value.date) : NaN;
   if (!Number.isNaN(time)) {
-    // The recording begins again.
-    if (time <= company.points.at(-1)?.time) company.points = [];
-    company.points.push({ time, price });
+    company.points = currentPoints(company);
+    if (time <= company.points.at(-1)?.time) round_began_ms = time_ms; // the recording begins again
+    company.points.push({ time, price, time_ms });
   }
   company.price = price;
   company.when = time;
   draw_is_due = true;
 }
+
+const currentPoints = ({ points }) => points.filter((point) => point.time_ms >= round_began_ms);
 
 function showCard({ points, price, when, card }) {
   const part = (name) => card.querySelector(`.${name}`);
@@ -85,7 +92,7 @@ function element(name, attributes, text) {
 
 function draw() {
   const { width, height } = chart.getBoundingClientRect();
-  const all = [...series.values()].flatMap(({ points }) => points.map(({ price }) => price));
+  const all = [...series.values()].flatMap((company) => currentPoints(company).map(({ price }) => price));
   const low = Math.log(Math.min(5, ...all) * 0.9);
   const high = Math.log(Math.max(200, ...all) * 1.1);
   const x = (time) => MARGIN.left + ((time - FIRST) / (LAST - FIRST)) * (width - MARGIN.left - MARGIN.right);
@@ -109,7 +116,9 @@ function drawScale(width, height, x, y, low, high) {
 function drawSeries(x, y) {
   const drawn = [];
   const labels = [];
-  for (const { symbol, points } of series.values()) {
+  for (const company of series.values()) {
+    const { symbol } = company;
+    const points = currentPoints(company);
     if (points.length === 0) continue;
     const style = `--series: var(--${symbol.toLowerCase()})`;
     const path = points.map(({ time, price }) => `${x(time).toFixed(1)},${y(price).toFixed(1)}`).join(' ');

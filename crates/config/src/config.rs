@@ -98,8 +98,8 @@ pub struct Jwt {
 /// What verifies signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JwtKey {
-    /// A shared secret, base64.
-    Hmac(Secret<String>),
+    /// The bytes of a shared secret.
+    Hmac(Secret<Vec<u8>>),
     /// An RSA public key, content of a PEM file.
     Rsa(Secret<String>),
     /// An elliptic-curve public key, content of a PEM file.

@@ -200,7 +200,7 @@ configuration! {
         "Jwt.SignatureType" | "signature.type" => signature: JwtSignature
             = Choice(JWT_SIGNATURES), "hmac", Hangup;
         /// Secret of SignatureType=hmac; 32 bytes choose HS256, 48 HS384, 64 HS512.
-        "Jwt.HmacSecret" | "signature.hmac.secret" => hmac_secret: Option<Secret<String>>
+        "Jwt.HmacSecret" | "signature.hmac.secret" => hmac_secret: Option<Secret<Vec<u8>>>
             = Maybe("", Base64(32, 1024)), "", Hangup;
         /// PEM file with the public key of SignatureType=rsa or ecdsa.
         "Jwt.PublicKeyPath" | "signature.rsa.publicKeyPath" => public_key: Option<PathBuf>

@@ -258,17 +258,17 @@ impl Kind for Password {
 }
 
 impl Kind for Base64 {
-    type Value = Secret<String>;
+    type Value = Secret<Vec<u8>>;
     fn expected(&self) -> String {
         format!("base64 of {} to {} bytes", self.0, self.1)
     }
-    fn parse(&self, text: &str) -> Option<Secret<String>> {
+    fn parse(&self, text: &str) -> Option<Secret<Vec<u8>>> {
         // Base64 makes 4 characters of 3 bytes: nothing longer is decoded.
         if text.len() > self.1.div_ceil(3) * 4 {
             return None;
         }
         let bytes = BASE64.decode(text).ok()?;
-        (self.0..=self.1).contains(&bytes.len()).then(|| Secret::new(text.to_owned()))
+        (self.0..=self.1).contains(&bytes.len()).then(|| Secret::new(bytes))
     }
     fn is_secret(&self) -> bool {
         true

@@ -18,6 +18,8 @@ pub(crate) struct Order {
     pub(crate) last_retained: Position,
     /// Highest position that has certainly passed: a message's, or a cut.
     pub(crate) past: Position,
+    /// The server may forget the subject while it is empty, and begin again with a later seq.
+    pub(crate) may_be_forgotten: bool,
 }
 
 /// Known seqs of one epoch.
@@ -65,8 +67,16 @@ impl Order {
         Ok(())
     }
 
+    /// Epochs in which a client has seen a message.
+    pub(crate) fn epochs(&self) -> u64 {
+        self.epochs.len() as u64
+    }
+
     /// Seqs between the first and the last of each epoch that nobody has seen.
     pub(crate) fn missing(&self) -> u64 {
+        if self.may_be_forgotten {
+            return 0;
+        }
         self.epochs.values().map(|span| span.last.0 - span.first.0 + 1 - span.known).sum()
     }
 }

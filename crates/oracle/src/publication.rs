@@ -65,9 +65,15 @@ impl Publication {
         self.attempts > self.refusals
     }
 
-    /// Whether the message may have a place that nobody has seen.
-    pub(crate) fn is_unplaced(&self) -> bool {
-        self.qos == Qos::Guaranteed && self.is_open() && self.position.is_none()
+    /// In how many places that nobody has seen the message may be, if there were so many epochs: at most one in
+    /// each, because a retry is recognised as long as its epoch lasts.
+    pub(crate) fn unseen_max(&self, epochs: u64) -> u64 {
+        if self.qos != Qos::Guaranteed {
+            return 0;
+        }
+        let known = u64::from(self.position.is_some());
+        let unanswered = u64::from(self.attempts - self.acknowledgements - self.refusals);
+        unanswered.min(epochs.saturating_sub(known))
     }
 
     pub(crate) fn acknowledge(&mut self, position: Option<Position>, duplicate: bool) -> Result<(), Fault> {

@@ -78,22 +78,22 @@ impl Subscription {
             self.check_snapshot(delivery, order)?;
         }
         match (delivery.qos, delivery.kind) {
-            (Qos::Standard, Kind::Update | Kind::Snapshot) => self.deliver_standard(delivery, retried),
+            (Qos::Standard, Kind::Update | Kind::Snapshot) => self.deliver_standard(delivery, retried, order),
             (Qos::Standard, kind) => Err(self.unfit(kind, position)),
             (Qos::Guaranteed, Kind::Snapshot) => self.deliver_snapshot(position),
             (Qos::Guaranteed, Kind::Historical) => self.deliver_historical(position),
-            (Qos::Guaranteed, kind) => self.deliver_next(kind, position),
+            (Qos::Guaranteed, kind) => self.deliver_next(kind, position, order),
         }
     }
 
     /// A recovered message or an update.
-    fn deliver_next(&mut self, kind: Kind, position: Position) -> Result<(), Fault> {
+    fn deliver_next(&mut self, kind: Kind, position: Position, order: &Order) -> Result<(), Fault> {
         let replaying = self.beginning.is_complete() && position <= self.beginning.cut;
         let fit = if replaying { Kind::Recovered } else { Kind::Update };
         if kind != fit {
             return Err(self.unfit(kind, position));
         }
-        self.check_replay()?;
+        self.check_replay(order)?;
         self.check_follows(self.at, position)?;
         self.live |= kind == Kind::Update;
         self.at = position;
@@ -131,7 +131,7 @@ impl Subscription {
     }
 
     /// A standard message carries the position of the guaranteed message before it, and so comes after that.
-    fn deliver_standard(&mut self, delivery: &Delivery, retried: bool) -> Result<(), Fault> {
+    fn deliver_standard(&mut self, delivery: &Delivery, retried: bool, order: &Order) -> Result<(), Fault> {
         let Delivery { kind, position, content, .. } = *delivery;
         let subscriber = self.subscriber;
         let replaying = !self.live && !self.beginning.is_complete();
@@ -142,7 +142,7 @@ impl Subscription {
         // The snapshot of a replay without history stands alone, anywhere before the cut.
         let alone = kind == Kind::Snapshot && replaying && self.run.is_none() && position <= at;
         if kind == Kind::Update {
-            self.check_replay()?;
+            self.check_replay(order)?;
         }
         if position < at && !alone {
             return Err(Fault::WentBack { subscriber, position, at });
@@ -195,7 +195,7 @@ impl Subscription {
     /// When something live arrives: whether the replay has reached the cut, and after a gap, whether it has
     /// brought all that was not said to be missed. (A complete replay needs no such check: its messages are
     /// checked one after the other.)
-    fn check_replay(&self) -> Result<(), Fault> {
+    fn check_replay(&self, order: &Order) -> Result<(), Fault> {
         let beginning = &self.beginning;
         if self.live || beginning.is_complete() || beginning.conflated {
             return Ok(());
@@ -210,18 +210,20 @@ impl Subscription {
             replayed_from = snapshot;
         }
         match beginning.last_missed() {
+            // Of a subject that was forgotten the server cannot tell what is lost.
+            Some(_) if beginning.missed.is_none() && order.may_be_forgotten => Ok(()),
             Some(missed) if replayed_from > after(missed) => hole(after(missed)),
             _ => Ok(()),
         }
     }
 
     /// At the end of the test: whether a subscriber that is still there has got everything.
-    pub(crate) fn check_end(&self, last: Position) -> Result<(), Fault> {
+    pub(crate) fn check_end(&self, order: &Order) -> Result<(), Fault> {
         if !self.connected {
             return Ok(());
         }
-        self.check_replay()?;
-        let last = last.max(self.beginning.cut);
+        self.check_replay(order)?;
+        let last = order.last.max(self.beginning.cut);
         if self.at < last {
             return Err(Fault::Lost { subscriber: self.subscriber, at: self.at, last });
         }

@@ -126,7 +126,7 @@ fn authority_config(entitlement: &Entitlement) -> AuthorityConfig {
 fn jwt_config(jwt: &Jwt) -> JwtConfig {
     let secret = |text: &sterna_config::Secret<String>| Secret::new(text.expose().as_str());
     let (name, material) = match &jwt.key {
-        JwtKey::Hmac(text) => ("Jwt.HmacSecret", KeyMaterial::Hmac(secret(text))),
+        JwtKey::Hmac(bytes) => ("Jwt.HmacSecret", KeyMaterial::Hmac(Secret::new(bytes.expose()))),
         JwtKey::Rsa(text) => ("Jwt.PublicKeyPath", KeyMaterial::Rsa(secret(text))),
         JwtKey::Ecdsa(text) => ("Jwt.PublicKeyPath", KeyMaterial::Ec(secret(text))),
     };

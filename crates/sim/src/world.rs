@@ -208,7 +208,12 @@ impl World {
             .all(|member| member.running_mut().is_some_and(|running| running.is_idle()));
         let unsettled = match self.phase {
             Phase::Living => self.clients.iter().find_map(|client| client.unsettled(&self.stage)),
-            Phase::Leaving | Phase::Over => None,
+            Phase::Leaving => {
+                let running = self.members.iter_mut().filter_map(Member::running_mut);
+                let connections: usize = running.map(|running| running.connections()).sum();
+                (connections > 0).then(|| format!("{connections} connections have not gone"))
+            }
+            Phase::Over => None,
         };
         let unsettled = unsettled.or_else(|| (!idle).then(|| "a member is busy".to_owned()));
         let settled = std::mem::replace(&mut self.settled, unsettled.is_none());

@@ -1,7 +1,7 @@
 //! Publishing many messages: as many at once as the client allows, and every result accounted for.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sterna_client::{Client, ClientError, Event, Published, Settings, Shown};
 use sterna_model::Message;
@@ -75,12 +75,16 @@ impl Outgoing {
         }
     }
 
-    /// Waits for all results.
-    pub(crate) fn finish(&mut self) {
-        while !self.is_quiet() {
+    /// Waits for the results, up to `wait`; the messages without one have failed then.
+    pub(crate) fn finish(&mut self, wait: Duration) {
+        let begin = Instant::now();
+        while !self.is_quiet() && begin.elapsed() < wait {
             self.wait(WAIT);
         }
         self.client.disconnect();
+        while let Some(event) = self.client.queued_event() {
+            self.on_event(event);
+        }
     }
 
     fn on_event(&mut self, event: Event) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus};
 
 /// Plain bytes in one record.
 pub(super) const RECORD_BYTES_MAX: usize = 16 * 1024;
@@ -107,7 +107,14 @@ impl Tls {
             let UnbufferedStatus { mut discard, state, .. } =
                 self.connection.process_tls_records(&mut input[consumed..]);
             let mut more = true;
-            match state? {
+            let state = match state {
+                Ok(state) => state,
+                Err(error) => {
+                    self.encode_alerts();
+                    return Err(error);
+                }
+            };
+            match state {
                 ConnectionState::ReadTraffic(mut traffic) => {
                     while let Some(record) = traffic.next_record() {
                         let record = record?;
@@ -115,12 +122,7 @@ impl Tls {
                         plain.extend_from_slice(record.payload);
                     }
                 }
-                ConnectionState::EncodeTlsData(mut encode) => grow(&mut self.outgoing, |out| {
-                    encode.encode(out).map_err(|error| match error {
-                        EncodeError::InsufficientSize(size) => Ok(size.required_size),
-                        other @ EncodeError::AlreadyEncoded => Err(other.to_string()),
-                    })
-                })?,
+                ConnectionState::EncodeTlsData(encode) => encode_to(&mut self.outgoing, encode)?,
                 // What was encoded is in `outgoing`, which is sent in order.
                 ConnectionState::TransmitTlsData(transmit) => transmit.done(),
                 ConnectionState::BlockedHandshake => more = false,
@@ -139,6 +141,14 @@ impl Tls {
                 return Ok(consumed);
             }
         }
+    }
+
+    /// Appends what tells the peer why TLS has failed.
+    fn encode_alerts(&mut self) {
+        while let Ok(ConnectionState::EncodeTlsData(encode)) =
+            self.connection.process_tls_records(&mut []).state
+            && encode_to(&mut self.outgoing, encode).is_ok()
+        {}
     }
 
     /// Encrypts application data, at most [`RECORD_BYTES_MAX`], to be sent after what waits already.
@@ -169,6 +179,18 @@ impl Tls {
             _ => Err(rustls::Error::General("application data before the handshake is done".to_owned())),
         }
     }
+}
+
+fn encode_to(
+    out: &mut Vec<u8>,
+    mut encode: EncodeTlsData<'_, rustls::server::ServerConnectionData>,
+) -> Result<(), rustls::Error> {
+    grow(out, |out| {
+        encode.encode(out).map_err(|error| match error {
+            EncodeError::InsufficientSize(size) => Ok(size.required_size),
+            other @ EncodeError::AlreadyEncoded => Err(other.to_string()),
+        })
+    })
 }
 
 fn required_size(error: EncryptError) -> Result<usize, String> {

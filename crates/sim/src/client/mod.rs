@@ -241,7 +241,9 @@ impl Client {
             }
             let Some(item) = stage.network.receive_down(socket, now_us) else { return };
             self.touched.push(socket);
-            self.next_read_us = now_us + item.bytes() as u64 * self.habits.read_us_per_kb / 1000;
+            if !stage.calm {
+                self.next_read_us = now_us + item.bytes() as u64 * self.habits.read_us_per_kb / 1000;
+            }
             self.take(stage, judge, item);
         }
     }
@@ -320,9 +322,9 @@ impl Client {
         if self.token != Token::ALL || !self.reads.is_empty() {
             return Some(format!("client {id} waits for a token or an answer"));
         }
-        let unlike = |interest: &&Interest| !interest.asked.is_empty() || interest.wanted != interest.active;
-        if let Some(interest) = self.interests.iter().find(unlike) {
-            return Some(format!("client {id} waits for {interest:?}"));
+        let unlike = |interest: &Interest| !interest.asked.is_empty() || interest.wanted != interest.active;
+        if let Some(number) = self.interests.iter().position(unlike) {
+            return Some(format!("client {id} waits for subject {number}: {:?}", self.interests[number]));
         }
         let unread = self.socket().is_some_and(|socket| stage.network.next_down_us(socket).is_some());
         unread.then(|| format!("client {id} has something to read"))

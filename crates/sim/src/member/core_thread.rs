@@ -17,8 +17,11 @@ impl Running {
         if !self.core_alarm.ring(stage.now_us()) {
             return cut;
         }
-        let stalled = stage.now_us() < self.core_stalled_us;
-        if !stalled && self.flush(stage) {
+        let soon_us = stage.now_us() + stage.random.between(5, 500);
+        let mut next_us = soon_us;
+        if stage.now_us() < self.core_stalled_us {
+            next_us = self.core_stalled_us;
+        } else if self.flush(stage) {
             if let Some(batch) = self.inbox.batches.pop_front() {
                 let was_full = self.inbox.batches.len() + 1 == self.inbox.batches_max;
                 cut = self.take(stage, batch);
@@ -26,23 +29,22 @@ impl Running {
                     self.wake_shards(stage);
                 }
             }
-            if stage.now_us() >= self.timer_us {
-                self.timer_us = stage.now_us() + TIMER_US;
-                let subjects = self.core.sizes().subjects;
-                self.core.on_timer(stage.unix_ms());
-                stage.tally.forgotten += (subjects - self.core.sizes().subjects) as u64;
+            self.pass_time(stage);
+            if self.flush(stage) && self.inbox.batches.is_empty() {
+                next_us = self.timer_us;
             }
-            self.flush(stage);
         }
-        let next_us = if stalled {
-            self.core_stalled_us
-        } else if self.inbox.batches.is_empty() {
-            self.timer_us
-        } else {
-            stage.now_us() + stage.random.between(5, 500)
-        };
         self.core_alarm.set(&mut stage.agenda, next_us, Happening::CoreTurn(id));
         cut
+    }
+
+    fn pass_time(&mut self, stage: &mut Stage) {
+        if stage.now_us() >= self.timer_us {
+            self.timer_us = stage.now_us() + TIMER_US;
+            let subjects = self.core.sizes().subjects;
+            self.core.on_timer(stage.unix_ms());
+            stage.tally.forgotten += (subjects - self.core.sizes().subjects) as u64;
+        }
     }
 
     /// Something waits for the core, or has room for what the core waits to send.

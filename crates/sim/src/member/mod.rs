@@ -185,6 +185,11 @@ impl Running {
             && self.shards.iter().all(Shard::is_idle)
     }
 
+    /// Connections that have not gone.
+    pub(crate) fn connections(&self) -> usize {
+        self.shards.iter().map(|shard| shard.sockets().count()).sum()
+    }
+
     /// After all clients have gone: whatever is left of them, if anything.
     pub(crate) fn left_over(&mut self, stage: &Stage) -> Option<String> {
         for shard in &self.shards {

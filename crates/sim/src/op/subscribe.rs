@@ -110,7 +110,7 @@ impl Client {
                 interest.wanted &= !calm || interest.refusals < REFUSALS_MAX;
             }
             (AskedFor::Subscription { .. }, Code::TooManySubscriptions) => {
-                interest.wanted &= interest.active;
+                interest.wanted &= interest.active || !interest.asked.is_empty();
             }
             _ => judge.protocol(unexpected()),
         }

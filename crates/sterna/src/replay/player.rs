@@ -22,6 +22,9 @@ const MISTAKES_MAX: usize = 20;
 /// How long is waited at once, so that a signal is not kept waiting.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// How long results are waited for after a signal.
+const STOP_WAIT: Duration = Duration::from_secs(1);
+
 const EXAMPLES: &str = "\
 A recording has one JSON object a line:
   {\"subject\":\"/stocks/IBM\",\"content\":\"142.5\",\"time\":1790000000000}
@@ -110,7 +113,7 @@ fn replay(options: &ReplayOptions) -> Result<Exit, Failure> {
             break played;
         }
     };
-    player.outgoing.finish();
+    player.outgoing.finish(if player.stop.is_asked() { STOP_WAIT } else { Duration::MAX });
     let Outgoing { accepted, failed, .. } = player.outgoing;
     let seconds = begin.elapsed().as_secs_f64();
     let _ = writeln!(io::stdout(), "{accepted} messages in {seconds:.1} s, {failed} failed");
