@@ -42,7 +42,7 @@ test('welcome page names this server in its examples', async (t) => {
 test('every page forbids inline scripts and foreign origins', async () => {
   for (const path of ['/', '/console.html']) {
     const policy = (await fetch(url + path)).headers.get('content-security-policy') ?? '';
-    assert.match(policy, /default-src 'self'/, path);
+    assert.match(policy, /default-src 'none'/, path);
     assert.doesNotMatch(policy, /unsafe/, path);
   }
 });

@@ -131,7 +131,7 @@ pub(crate) fn fill(load: &mut Load, target: &Target, subjects: usize, content_by
             load.send(publisher, &out)?;
             out.clear();
             let enough = before + (number as u64 + 1).saturating_sub(FILL_AHEAD);
-            load.run_until("fill subjects", |now| now.accepted >= enough || now.refused > 0)?;
+            load.run_until("fill subjects", |now| now.accepted >= enough)?;
         }
     }
     let all = before + subjects as u64;

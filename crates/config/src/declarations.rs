@@ -126,7 +126,7 @@ configuration! {
         /// REST interface (`/rest/produce`, `/rest/consume`).
         "Rest.Enable" => rest_enabled: bool
             = Choice(SWITCH), "false", Restart;
-        /// Folder of static files to serve instead of the built-in pages; for tests and demonstrations.
+        /// Folder of static files to serve in front of the built-in pages; for tests and demonstrations.
         "DocumentRoot" => document_root: Option<PathBuf>
             = Maybe("built-in pages", File), "built-in pages", Restart;
         /// Web origins whose pages may use REST, SSE and WebSocket.

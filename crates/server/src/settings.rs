@@ -19,7 +19,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     /// Whether `/rest/...` answers.
     pub(crate) rest_enabled: bool,
-    /// Folder of static files that replaces the built-in pages.
+    /// Folder of static files that are served in front of the built-in pages.
     pub(crate) document_root: Option<PathBuf>,
     /// Bytes that may wait for one client.
     pub(crate) out_queue_bytes_max: usize,

@@ -21,6 +21,8 @@ pub(crate) struct Scenario {
     /// Time between two operations of a client, on average, microseconds.
     pub(crate) operation_us: u64,
     pub(crate) content_bytes_max: usize,
+    /// Publishes that are large, of a hundred.
+    pub(crate) large_percent: u64,
     /// Bytes that wait for a client before it counts as slow.
     pub(crate) out_queue_bytes_max: usize,
     pub(crate) socket_bytes_max: usize,
@@ -38,7 +40,7 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     pub(crate) fn of(random: &mut Random) -> Self {
-        let content_bytes_max = random.pick(&[16, 64, 500, 8_000, 40_000]);
+        let content_bytes_max = random.pick(&[16, 64, 500, 8_000, 40_000, 60_000]);
         let faults = Fault::ALL.map(|fault| (random.pick(&[0, 1, 1, 5]), fault));
         let shards = random.pick(&[1, 1, 2, 3]);
         Self {
@@ -49,6 +51,7 @@ impl Scenario {
             chaos_us: random.between(3, 12) * 1_000_000,
             operation_us: random.pick(&[20_000, 60_000, 200_000]),
             content_bytes_max,
+            large_percent: random.pick(&[10, 30, 90]),
             out_queue_bytes_max: content_bytes_max * random.pick(&[4, 20]) + 4_000,
             socket_bytes_max: content_bytes_max * random.pick(&[1, 8]) + 500,
             batches_max: random.pick(&[1, 2, 32]),

@@ -25,6 +25,9 @@ pub(crate) struct Outgoing {
     first_failure: Option<Exit>,
     /// Why there is no connection.
     trouble: Option<String>,
+    /// Messages that no server took in time, beside the first: said once, at the end.
+    unreached: u64,
+    given_up: bool,
 }
 
 impl Outgoing {
@@ -41,6 +44,8 @@ impl Outgoing {
             failed: 0,
             first_failure: None,
             trouble: None,
+            unreached: 0,
+            given_up: false,
         })
     }
 
@@ -59,6 +64,11 @@ impl Outgoing {
     /// Whether nothing is on its way.
     pub(crate) fn is_quiet(&self) -> bool {
         self.client.unanswered() == 0
+    }
+
+    /// Whether a message found no server in time, so that further ones would only wait as long.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.given_up
     }
 
     /// How the first failure would end the command.
@@ -84,6 +94,9 @@ impl Outgoing {
         self.client.disconnect();
         while let Some(event) = self.client.queued_event() {
             self.on_event(event);
+        }
+        if self.unreached > 0 {
+            tell(self.command, &format!("{} more messages that were on their way", self.unreached));
         }
     }
 
@@ -125,7 +138,14 @@ impl Outgoing {
                 self.failed += 1;
                 self.first_failure.get_or_insert(Exit::from(failure));
                 let trouble = match (&failure.refusal, &self.trouble) {
-                    (None, Some(trouble)) => format!("; {trouble}"),
+                    (None, Some(_)) if self.given_up => {
+                        self.unreached += 1;
+                        return;
+                    }
+                    (None, Some(trouble)) => {
+                        self.given_up = true;
+                        format!("; {trouble}")
+                    }
                     _ => String::new(),
                 };
                 tell(self.command, &format!("{place}{failure}{trouble}"));

@@ -120,7 +120,7 @@ pub(crate) fn run(options: &PublishOptions) -> ExitCode {
 /// Publishes the lines of standard input until it ends, or it is clear that none will be accepted.
 fn publish_lines(options: &PublishOptions, outgoing: &mut Outgoing) -> Exit {
     let lines = Lines::of(std::io::stdin());
-    while outgoing.exit() != Exit::Denied {
+    while outgoing.exit() != Exit::Denied && !outgoing.has_given_up() {
         let line_wait = if outgoing.is_quiet() { LINE_WAIT } else { Duration::ZERO };
         match lines.next(line_wait) {
             Next::Line(Line { number, bytes }) => outgoing.publish(&options.message(bytes), Some(number)),

@@ -9,7 +9,7 @@ use crate::exit::{Exit, tell};
 use crate::sources::{ParameterOptions, load};
 
 pub(crate) const HELP: &str = "\
-The configuration is made of, weakest first: defaults, ./addons/*/*.properties, the file, the environment
+The configuration is made of, weakest first: defaults, ./addons/*/*.properties, the file, the environment \
 (STERNA_OPTS=\"-DName=value ...\"), the command line. `sterna config docs` explains all parameters.
 
 Signals: TERM and INT drain the server and end it, HUP reads the configuration again.

@@ -159,7 +159,6 @@ impl Connection {
             match self.socket.read(buffer) {
                 Ok(0) => return Err(broken("the server closed it")),
                 Ok(count) => {
-                    counts.bytes += count as u64;
                     self.take(&mut buffer[..count], scratch, counts, &mut hear)?;
                     if count < buffer.len() {
                         return Ok(());

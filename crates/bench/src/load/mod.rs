@@ -120,7 +120,7 @@ impl Load {
         Ok(())
     }
 
-    /// Turns until `done`, as long as something still happens.
+    /// Turns until `done`, as long as something still happens and no publish is refused.
     pub(crate) fn run_until(&mut self, what: &str, done: impl Fn(&Counts) -> bool) -> Result<()> {
         self.hear_until(what, done, |_, _| {})
     }
@@ -136,6 +136,9 @@ impl Load {
         let mut progress = Instant::now();
         while !done(&self.counts) {
             self.turn(Duration::from_millis(100), &mut hear)?;
+            if self.counts.refused > 0 {
+                return Err(Failure::broken(format!("{what}: the server refuses publishes")));
+            }
             if self.counts != seen {
                 seen = self.counts;
                 progress = Instant::now();

@@ -4,45 +4,31 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use rustls::{ClientConnection, StreamOwned};
+use rustls::ClientConnection;
 
 /// Shortest time-out: zero would mean none.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 
 /// A connected byte stream.
 pub(super) struct Stream {
-    kind: Kind,
+    socket: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     read_timeout: Duration,
     write_timeout: Duration,
-}
-
-enum Kind {
-    Plain(TcpStream),
-    Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Stream {
     pub(super) fn new(socket: TcpStream, tls: Option<ClientConnection>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        let kind = match tls {
-            None => Kind::Plain(socket),
-            Some(tls) => Kind::Encrypted(Box::new(StreamOwned::new(tls, socket))),
-        };
-        Ok(Self { kind, read_timeout: Duration::ZERO, write_timeout: Duration::ZERO })
-    }
-
-    fn socket(&self) -> &TcpStream {
-        match &self.kind {
-            Kind::Plain(socket) => socket,
-            Kind::Encrypted(stream) => &stream.sock,
-        }
+        let tls = tls.map(Box::new);
+        Ok(Self { socket, tls, read_timeout: Duration::ZERO, write_timeout: Duration::ZERO })
     }
 
     /// How long a read waits for bytes.
     pub(super) fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         let timeout = timeout.max(TIMEOUT_MIN);
         if timeout != self.read_timeout {
-            self.socket().set_read_timeout(Some(timeout))?;
+            self.socket.set_read_timeout(Some(timeout))?;
             self.read_timeout = timeout;
         }
         Ok(())
@@ -52,7 +38,7 @@ impl Stream {
     pub(super) fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         let timeout = timeout.max(TIMEOUT_MIN);
         if timeout != self.write_timeout {
-            self.socket().set_write_timeout(Some(timeout))?;
+            self.socket.set_write_timeout(Some(timeout))?;
             self.write_timeout = timeout;
         }
         Ok(())
@@ -60,35 +46,35 @@ impl Stream {
 
     /// Says that nothing more will be written.
     pub(super) fn finish(&mut self) {
-        if let Kind::Encrypted(stream) = &mut self.kind {
-            stream.conn.send_close_notify();
-            let _ = stream.flush();
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            let _ = self.flush();
         }
-        let _ = self.socket().shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.kind {
-            Kind::Plain(socket) => socket.read(buffer),
-            Kind::Encrypted(stream) => stream.read(buffer),
+        match &mut self.tls {
+            None => self.socket.read(buffer),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).read(buffer),
         }
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.kind {
-            Kind::Plain(socket) => socket.write(bytes),
-            Kind::Encrypted(stream) => stream.write(bytes),
+        match &mut self.tls {
+            None => self.socket.write(bytes),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.kind {
-            Kind::Plain(socket) => socket.flush(),
-            Kind::Encrypted(stream) => stream.flush(),
+        match &mut self.tls {
+            None => Ok(()),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).flush(),
         }
     }
 }

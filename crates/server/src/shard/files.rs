@@ -4,19 +4,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use sterna_model::Code;
 use sterna_wire::http::{Request, Response};
 
 /// Largest file that is served, bytes. Read on the I/O thread: this is no file server.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// The file that a request names, or why not. Never leaves `root`, also not through links.
-pub(super) fn read(root: &Path, request: &Request) -> Response {
-    let Some(relative) = request.safe_relative_path() else { return not_found() };
-    match open(root, relative) {
-        Some((path, bytes)) => Response::new(200, content_type(&path), bytes),
-        None => not_found(),
-    }
+/// The file that a request names, if there is one. Never leaves `root`, also not through links.
+pub(super) fn read(root: &Path, request: &Request) -> Option<Response> {
+    let (path, bytes) = open(root, request.safe_relative_path()?)?;
+    Some(Response::new(200, content_type(&path), bytes))
 }
 
 fn open(root: &Path, relative: PathBuf) -> Option<(PathBuf, Vec<u8>)> {
@@ -37,10 +33,6 @@ fn open(root: &Path, relative: PathBuf) -> Option<(PathBuf, Vec<u8>)> {
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
     file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     Some((path, bytes))
-}
-
-fn not_found() -> Response {
-    Response::error(Code::NotFound, None)
 }
 
 fn content_type(path: &Path) -> &'static str {

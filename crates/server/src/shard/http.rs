@@ -77,10 +77,9 @@ impl Shard {
                     self.respond(index, &request, &response);
                 }
                 _ => {
-                    let response = match &self.settings.document_root {
-                        Some(root) => super::files::read(root, &request),
-                        None => pages::find(&path),
-                    };
+                    let root = self.settings.document_root.as_deref();
+                    let file = root.and_then(|root| super::files::read(root, &request));
+                    let response = file.unwrap_or_else(|| pages::find(&path));
                     self.respond(index, &request, &response);
                 }
             },

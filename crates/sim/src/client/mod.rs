@@ -28,7 +28,12 @@ pub(crate) struct Client {
     pub(crate) random: Random,
     pub(crate) habits: Habits,
     pub(crate) line: Line,
+    /// The token that it wants to have.
     pub(crate) token: Token,
+    /// The token that the member has confirmed.
+    pub(crate) granted: Token,
+    /// Tokens sent and not answered, oldest first.
+    pub(crate) renewals: VecDeque<Token>,
     /// One for each subject.
     pub(crate) interests: Vec<Interest>,
     /// Publishes that are not settled, in the order in which they were first sent.
@@ -126,6 +131,8 @@ impl Client {
             habits,
             line: Line::Offline { until_us: random.between(0, 50_000) },
             token: Token::ALL,
+            granted: Token::ALL,
+            renewals: VecDeque::new(),
             interests: (0..stage.scenario.subjects).map(|_| Interest::default()).collect(),
             outstanding: VecDeque::new(),
             orders: Orders::default(),
@@ -288,7 +295,8 @@ impl Client {
                 self.on_refused(stage, judge, id, code, &subject);
             }
             Reply::Error { id, code, subject: None, .. } => self.on_error(judge, id, code),
-            Reply::Pong { .. } | Reply::TokenRenewed { .. } => {}
+            Reply::Pong { .. } => {}
+            Reply::TokenRenewed { .. } => self.on_token(judge, true),
             Reply::TokenToExpire { .. } => self.renew(stage),
             Reply::GoingAway { .. } => judge.protocol("a notice that this member does not give"),
         }

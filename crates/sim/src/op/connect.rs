@@ -18,6 +18,7 @@ impl Client {
         self.line = Line::Online { socket, connected: false };
         self.token =
             if stage.scenario.has_tokens && !stage.calm { self.new_token(stage) } else { Token::ALL };
+        self.renewals.push_back(self.token);
         let token = Some(self.token.text());
         self.send(stage, Upward::Request(Request::Connect { version: 1, token, client: None }));
     }
@@ -28,6 +29,7 @@ impl Client {
         if std::mem::replace(connected, true) {
             judge.protocol("connected twice");
         }
+        self.on_token(judge, true);
         for interest in &mut self.interests {
             (interest.retry_us, interest.refusals) = (0, 0);
         }
@@ -43,9 +45,11 @@ impl Client {
 
     /// A request was refused that has no subject.
     pub(crate) fn on_error(&mut self, judge: &mut Judge, id: Option<u64>, code: Code) {
-        let expected = matches!(code, Code::TokenExpired | Code::TokenInvalid);
-        if !expected {
-            judge.protocol(format!("client {}, request {id:?}: {code}", self.id.0));
+        match (id, code) {
+            // The token of the session, or the one that it was to begin with.
+            (None, Code::TokenExpired) => {}
+            (Some(_), Code::TokenExpired) => self.on_token(judge, false),
+            _ => judge.protocol(format!("client {}, request {id:?}: {code}", self.id.0)),
         }
     }
 
@@ -61,6 +65,7 @@ impl Client {
             }
         }
         self.reads.clear();
+        self.renewals.clear();
         self.orders.clear();
         for publish in &mut self.outstanding {
             if matches!(publish.state, Sending::Sent { .. }) {

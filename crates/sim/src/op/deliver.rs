@@ -15,6 +15,7 @@ impl Client {
             judge.protocol(format!("client {}: a message of {name}", self.id.0));
             return;
         };
+        self.check_allowed(judge, number as u32, "a message");
         // Rule C1.
         let position = &mut self.interests[number].position;
         *position = (*position).max(Some(record.position));

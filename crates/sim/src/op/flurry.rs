@@ -1,5 +1,6 @@
 //! Several requests for one subject in one breath: the last one wins.
 
+use super::LONG;
 use crate::client::Client;
 use crate::stage::Stage;
 
@@ -8,7 +9,8 @@ impl Client {
     /// not wait does not know where it will be.
     pub(crate) fn flurry(&mut self, stage: &mut Stage) {
         let number = self.any_subject();
-        let count = self.random.between(2, 5);
+        let flood = number == LONG && self.random.percent(10);
+        let count = self.random.between(2, if flood { 400 } else { 5 });
         let allowed = self.token.allows(number);
         let interest = self.interest(number);
         if !interest.asked.is_empty() || !allowed {

@@ -33,9 +33,13 @@ pub(crate) enum Operation {
     Ping,
 }
 
+/// A subject with a long name, so that requests about it soon fill what a session may wait for.
+pub(crate) const LONG: u32 = 4;
+
 /// The subject of that number.
 pub(crate) fn subject_text(subject: u32) -> String {
-    format!("/s/{subject}")
+    let end = if subject == LONG { "-".repeat(900) } else { String::new() };
+    format!("/s/{subject}{end}")
 }
 
 pub(crate) fn subject(number: u32) -> Subject {
@@ -44,7 +48,7 @@ pub(crate) fn subject(number: u32) -> Subject {
 
 /// The number of a subject.
 pub(crate) fn subject_number(text: &str) -> Option<usize> {
-    text.strip_prefix("/s/")?.parse().ok()
+    text.strip_prefix("/s/")?.trim_end_matches('-').parse().ok()
 }
 
 impl Client {

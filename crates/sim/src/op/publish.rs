@@ -46,7 +46,7 @@ impl Client {
         let stamped = self.habits.stamps && operation == Operation::Publish;
         self.publisher_seq += u64::from(stamped);
         let bytes_max = stage.scenario.content_bytes_max as u64;
-        let large = self.random.percent(30);
+        let large = self.random.percent(stage.scenario.large_percent);
         let bytes = self.random.between(8, if large { bytes_max } else { bytes_max.min(64) });
         let mut publish = Outstanding {
             content: judge.new_content(),

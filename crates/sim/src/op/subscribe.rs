@@ -66,6 +66,7 @@ impl Client {
             judge.protocol(format!("client {}: subscribed to {text} without having asked", self.id.0));
             return;
         };
+        self.check_allowed(judge, number, "a subscription");
         let subscriber = self.subscriber();
         let interest = self.interest(number);
         interest.active = true;

@@ -28,9 +28,9 @@ const STOP_WAIT: Duration = Duration::from_secs(1);
 const EXAMPLES: &str = "\
 A recording has one JSON object a line:
   {\"subject\":\"/stocks/IBM\",\"content\":\"142.5\",\"time\":1790000000000}
-content is a text, or any JSON value; time is milliseconds since 1970, or ISO 8601 (\"2000-01-31T12:00:00Z\"), and may
-be left out: such a message comes right behind the one before it. What `sterna sub --json` prints is a recording too.
-Only the distances between the times count. A file is checked as a whole before anything is published.
+content is a text, or any JSON value; time is milliseconds since 1970, or ISO 8601 (\"2000-01-31T12:00:00Z\"), and \
+may be left out: such a message comes right behind the one before it. What `sterna sub --json` prints is a recording \
+too. Only the distances between the times count. A file is checked as a whole before anything is published.
 
 Examples:
   export STERNA_TOKEN=some-token

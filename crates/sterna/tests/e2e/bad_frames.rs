@@ -52,12 +52,7 @@ fn each_violation_closes_its_connection_with_its_code_and_no_other() {
         ("a fragmented ping", raw(0x09, b""), 1002, "fragmented"),
         ("a ping of 126 bytes", raw(0x89, &[7; 126]), 1002, "more than 125"),
         ("a continuation of nothing", raw(0x80, b"x"), 1002, "no message to continue"),
-        (
-            "a message inside a message",
-            [begun.clone(), raw(0x81, b"{}")].concat(),
-            1002,
-            "inside a fragmented",
-        ),
+        ("a message inside a message", [begun, raw(0x81, b"{}")].concat(), 1002, "inside a fragmented"),
         ("a length of 8 bytes for 5", b"\x81\xff\0\0\0\0\0\0\0\x05\0\0\0\0hello".to_vec(), 1002, "shortest"),
         ("a close of one byte", raw(0x88, b"\x03"), 1002, "one byte"),
         ("a close with a code nobody may send", raw(0x88, &1005_u16.to_be_bytes()), 1002, "1005"),

@@ -21,10 +21,7 @@ fn publish_at_once(address: &str) {
         if number == MESSAGES {
             request["id"] = 1.into();
         }
-        requests.extend(crate::native::masked(
-            sterna_wire::websocket::Opcode::Text,
-            request.to_string().as_bytes(),
-        ));
+        requests.extend(masked(Opcode::Text, request.to_string().as_bytes()));
     }
     publisher.send_bytes(&requests);
     publisher.frame_of("published");

@@ -3,6 +3,12 @@
 //! Time never decides here: a test waits for what must happen, and only a failing one waits long. What is random
 //! prints its seed. `README.md` beside this file says what each module is about and which variables make it larger.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed, and says its seed"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
