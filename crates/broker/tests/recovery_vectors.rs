@@ -1,5 +1,7 @@
 //! The core answers every subscribe of `conformance/recovery.json` as written there.
 
+#![allow(clippy::unwrap_used, reason = "the functions that the tests share fail with the test")]
+
 use serde_json::Value;
 use sterna_broker::core::{Core, CoreLimits, Effect, Event, PublishEvent, SubscribeEvent};
 use sterna_model::{

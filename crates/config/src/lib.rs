@@ -1,6 +1,6 @@
 //! The dials: every parameter declared once (`declarations.rs`), and everything that follows from it.
 //!
-//! [`load`] turns [`Sources`] into a [`Loaded`] configuration or into the list of everything that is wrong;
+//! [`load()`] turns [`Sources`] into a [`Loaded`] configuration or into the list of everything that is wrong;
 //! [`print()`], [`reference_markdown`] and [`default_file`] speak from the same declarations. Nothing here
 //! touches the outside: files and variables come in with the sources.
 //!
