@@ -56,9 +56,9 @@ pub(crate) struct Common {
     /// Print one JSON object instead of a table
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Small sizes, to see that everything works; the figures mean nothing
+    /// Small sizes, to see that everything works; no figures
     #[arg(long, global = true)]
-    quick: bool,
+    pub(crate) quick: bool,
 }
 
 impl Common {

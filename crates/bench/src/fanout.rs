@@ -122,7 +122,7 @@ impl Plan {
     fn about(&self) -> String {
         let Shape { connections, subjects } = self.shape;
         format!(
-            "{} WebSockets over {} subjects, {} B of content; `send` is the baseline with the same bytes",
+            "{} WebSockets, subjects: {}, content: {} B; `send` is the baseline with the same bytes",
             grouped(connections as u64),
             grouped(subjects as u64),
             self.content_bytes

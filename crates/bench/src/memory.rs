@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use crate::arguments::Common;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::feed::{Feed, Shape};
 use crate::load::{Load, Target};
 use crate::report::{Cell, Figure, Report};
+use crate::scrape::SESSIONS;
 use crate::server::Server;
 
-/// Time in which the server's allocator gives back what opening the connections has left behind (its decay takes 10 s).
-const SETTLE: Duration = Duration::from_secs(12);
+/// Time in which the server's allocator gives back what opening the connections has left behind; its decay takes 1 s.
+const SETTLE: Duration = Duration::from_secs(6);
+/// What a plain connection may be accounted with: a count, which no busy machine changes.
+const ACCOUNTED_BYTES_MAX: u64 = 600;
 /// Connections that come and go before the first reading, so that what is made once is there already.
 const WARM_UP: usize = 10;
 
@@ -32,8 +35,17 @@ struct Case {
     shape: Shape,
 }
 
+/// What one case has shown, bytes.
+struct Found {
+    /// Private memory of the server before the connections and with them.
+    before: u64,
+    with: u64,
+    /// What the server itself accounts to connections and sessions.
+    accounted: u64,
+}
+
 pub(crate) fn run(arguments: &Memory, common: &Common) -> Result<Report> {
-    let plain = common.sized(arguments.connections, 300);
+    let plain = common.sized(arguments.connections, 512);
     let encrypted = common.sized(arguments.encrypted_connections, 50);
     let case = |name, encrypted, connections, subjects| Case {
         name,
@@ -47,17 +59,25 @@ pub(crate) fn run(arguments: &Memory, common: &Common) -> Result<Report> {
     ];
     let mut report =
         Report::new("memory", "private memory of the server, before and with idle connections".into());
-    report.columns = vec!["connections", "number", "before, KiB", "with, KiB", "bytes each"];
+    report.columns =
+        vec!["connections", "number", "before, KiB", "with, KiB", "bytes each", "accounted each"];
     let mut each = Vec::new();
     for case in &cases {
-        let (before, with) = measure(case, common)?;
-        let bytes_each = with.saturating_sub(before) as f64 / case.shape.connections as f64;
+        let found = measure(case, common)?;
+        let connections = case.shape.connections as u64;
+        let accounted_each = found.accounted / connections;
+        if !case.encrypted && accounted_each > ACCOUNTED_BYTES_MAX {
+            let message = format!("{}: {accounted_each} bytes are accounted to a connection", case.name);
+            return Err(Failure::broken(message));
+        }
+        let bytes_each = found.with.saturating_sub(found.before) as f64 / connections as f64;
         report.rows.push(vec![
             case.name.into(),
-            Cell::Count(case.shape.connections as u64),
-            Cell::Count(before / 1024),
-            Cell::Count(with / 1024),
+            Cell::Count(connections),
+            Cell::Count(found.before / 1024),
+            Cell::Count(found.with / 1024),
             Cell::Number(bytes_each, 0),
+            Cell::Count(accounted_each),
         ]);
         each.push(bytes_each);
     }
@@ -69,8 +89,8 @@ pub(crate) fn run(arguments: &Memory, common: &Common) -> Result<Report> {
     Ok(report)
 }
 
-/// Private bytes of a fresh server before and with the connections.
-fn measure(case: &Case, common: &Common) -> Result<(u64, u64)> {
+/// Measures one case on a fresh server.
+fn measure(case: &Case, common: &Common) -> Result<Found> {
     let server = common.start_server(&[])?;
     let target = if case.encrypted { server.encrypted()? } else { server.plain() };
     let mut load = Load::new()?;
@@ -80,7 +100,7 @@ fn measure(case: &Case, common: &Common) -> Result<(u64, u64)> {
     let before = settled(&mut load, &server, common)?;
     open(&mut load, &target, case.shape)?;
     let with = settled(&mut load, &server, common)?;
-    Ok((before, with))
+    Ok(Found { before, with, accounted: server.metrics()?.sum(SESSIONS)? })
 }
 
 fn open(load: &mut Load, target: &Target, shape: Shape) -> Result<()> {
@@ -89,6 +109,6 @@ fn open(load: &mut Load, target: &Target, shape: Shape) -> Result<()> {
 }
 
 fn settled(load: &mut Load, server: &Server, common: &Common) -> Result<u64> {
-    load.idle(common.sized(SETTLE, Duration::from_millis(100)))?;
+    load.idle(common.sized(SETTLE, Duration::from_millis(600)))?;
     Ok(server.memory()?.private_dirty)
 }

@@ -12,6 +12,8 @@ pub(crate) const DELIVERIES: &str = "sterna_deliveries_total";
 pub(crate) const WRITES: &str = "sterna_writes_total";
 /// Bytes counted against `Memory`.
 pub(crate) const MEMORY_USED: &str = "sterna_memory_used_bytes";
+/// Bytes accounted to connections and sessions.
+pub(crate) const SESSIONS: &str = "sterna_session_bytes";
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -90,12 +90,8 @@ impl Shard {
         connection.state.clear(Flag::Conflates);
         connection.unanswered = 0;
         let session = std::mem::take(&mut connection.session);
-        connection.scheduled = 0;
-        let deadline = connection.deadline;
-        // What the core still answers is for the session that was, and the wheel's entry with it.
+        // What the core still answers is for the session that was.
         self.table.renew(index);
-        let left_ticks = deadline.saturating_sub(self.tick);
-        self.set_deadline(index, u64::from(left_ticks) * wheel::TICK_MS);
         let subjects = session.close(&mut self.audiences, &mut self.table);
         if conflates {
             self.forget_conflated(index, &subjects);

@@ -20,7 +20,7 @@ pub(super) struct Connection {
     pub(super) queue: Queue,
     /// Tick at which the connection's timer is due.
     pub(super) deadline: u32,
-    /// Earliest tick at which the wheel holds an entry for it.
+    /// Tick at which it comes up from the wheel next.
     pub(super) scheduled: u32,
     /// Tick at which something was last heard from the peer.
     pub(super) heard: u32,

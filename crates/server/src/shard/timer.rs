@@ -5,7 +5,7 @@ use sterna_wire::websocket;
 
 use super::Shard;
 use super::connection::{Answer, Flag, Protocol};
-use super::wheel::{Entry, TICK_MS};
+use super::wheel::TICK_MS;
 
 impl Shard {
     pub(super) fn on_timers(&mut self) {
@@ -18,8 +18,8 @@ impl Shard {
         self.tick = tick;
         let mut due = Vec::new();
         self.wheel.advance(tick, &mut due);
-        for entry in due {
-            self.on_entry(entry);
+        for (index, tick) in due {
+            self.on_due(index, tick);
         }
         self.count_table_bytes();
         self.publish_metrics();
@@ -29,28 +29,27 @@ impl Shard {
     pub(super) fn set_deadline(&mut self, index: u32, in_ms: u64) {
         let tick =
             self.tick.saturating_add(u32::try_from(in_ms.div_ceil(TICK_MS)).unwrap_or(u32::MAX).max(1));
-        let generation = self.table.generation(index);
         let connection = self.connection(index);
         connection.deadline = tick;
         if connection.scheduled == 0 || tick < connection.scheduled {
-            let scheduled = self.wheel.insert(tick, Entry { index, generation });
+            let scheduled = self.wheel.insert(tick, index);
             self.connection(index).scheduled = scheduled;
         }
     }
 
-    fn on_entry(&mut self, entry: Entry) {
+    fn on_due(&mut self, index: u32, due: u32) {
         let tick = self.tick;
-        let Some(connection) = self.table.current(entry.index, entry.generation) else { return };
-        if connection.scheduled > tick {
-            // Overtaken by an entry that came up earlier and was put back.
+        let Some(connection) = self.table.get_mut(index) else { return };
+        if connection.scheduled != due {
+            // Put in for a connection that had the place before, or overtaken by an earlier tick.
             return;
         }
         connection.scheduled = 0;
         if connection.deadline > tick {
             let in_ticks = connection.deadline - tick;
-            self.set_deadline(entry.index, u64::from(in_ticks) * TICK_MS);
+            self.set_deadline(index, u64::from(in_ticks) * TICK_MS);
         } else {
-            self.on_deadline(entry.index);
+            self.on_deadline(index);
         }
     }
 

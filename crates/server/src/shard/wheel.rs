@@ -4,17 +4,13 @@
 pub(super) const TICK_MS: u64 = 250;
 const SLOTS: usize = 512;
 
-/// A connection that may be due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) index: u32,
-    pub(super) generation: u32,
-}
+/// A place that may be due, and the tick at which it comes up.
+pub(super) type Due = (u32, u32);
 
-/// Entries by tick. An entry further away than the wheel's size comes up early; its owner puts it back.
+/// Places of connections by tick. What is further away than the wheel's size comes up early; its owner puts it back.
 #[derive(Debug)]
 pub(super) struct Wheel {
-    slots: Vec<Vec<Entry>>,
+    slots: Vec<Vec<u32>>,
     now: u32,
 }
 
@@ -23,19 +19,19 @@ impl Wheel {
         Self { slots: vec![Vec::new(); SLOTS], now: 0 }
     }
 
-    /// Puts an entry in; returns the tick at which it will come up.
-    pub(super) fn insert(&mut self, tick: u32, entry: Entry) -> u32 {
+    /// Puts a place in; returns the tick at which it will come up.
+    pub(super) fn insert(&mut self, tick: u32, index: u32) -> u32 {
         let tick = tick.clamp(self.now + 1, self.now + SLOTS as u32 - 1);
-        self.slots[tick as usize % SLOTS].push(entry);
+        self.slots[tick as usize % SLOTS].push(index);
         tick
     }
 
     /// Moves on to `tick` and hands out what comes up on the way.
-    pub(super) fn advance(&mut self, tick: u32, due: &mut Vec<Entry>) {
+    pub(super) fn advance(&mut self, tick: u32, due: &mut Vec<Due>) {
         while self.now < tick {
             self.now += 1;
             let slot = &mut self.slots[self.now as usize % SLOTS];
-            due.append(slot);
+            due.extend(slot.drain(..).map(|index| (index, self.now)));
             if slot.capacity() > 1024 {
                 slot.shrink_to(64);
             }
@@ -43,7 +39,7 @@ impl Wheel {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.slots.iter().map(|slot| slot.capacity() * size_of::<Entry>()).sum()
+        self.slots.iter().map(|slot| slot.capacity() * size_of::<u32>()).sum()
     }
 }
 
@@ -52,17 +48,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_come_up_in_their_tick_and_far_ones_early() {
+    fn places_come_up_in_their_tick_and_far_ones_early() {
         let mut wheel = Wheel::new();
-        let entry = |index| Entry { index, generation: 0 };
-        assert_eq!(wheel.insert(0, entry(1)), 1, "the past comes up next");
-        assert_eq!(wheel.insert(5, entry(2)), 5);
-        assert_eq!(wheel.insert(10_000, entry(3)), 511);
+        assert_eq!(wheel.insert(0, 1), 1, "the past comes up next");
+        assert_eq!(wheel.insert(5, 2), 5);
+        assert_eq!(wheel.insert(10_000, 3), 511);
         let mut due = Vec::new();
         wheel.advance(4, &mut due);
-        assert_eq!(due, [entry(1)]);
+        assert_eq!(due, [(1, 1)]);
         due.clear();
         wheel.advance(600, &mut due);
-        assert_eq!(due, [entry(2), entry(3)]);
+        assert_eq!(due, [(2, 5), (3, 511)]);
     }
 }

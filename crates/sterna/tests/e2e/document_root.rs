@@ -74,6 +74,7 @@ fn files_below_the_root_are_served_and_nothing_else() {
 fn a_root_that_is_not_there_leaves_the_rest_of_the_port() {
     let member = Member::start(&["-DDocumentRoot=/no/such/folder"]);
     let mut http = Http::open(&member.address());
-    http.get("/").assert_refused(Code::NotFound);
+    http.get("/no-such-file.html").assert_refused(Code::NotFound);
     assert_eq!(http.get("/health").status, 200);
+    assert_eq!(http.get("/console.html").status, 200, "the built-in pages are behind the root");
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sterna_wire::websocket::Opcode;
 
 use crate::http::Http;
+use crate::metrics::metric;
 use crate::native::{Incoming, Native, masked};
 use crate::process::resident_bytes;
 use crate::support::{Folder, Member, TOKEN, eventually};
@@ -123,6 +124,22 @@ fn pipelined_requests_wait_until_the_answers_before_them_are_read() {
         assert_eq!(http.answer().body.len(), 4 << 20);
     }
     assert_eq!(http.answer().json()["status"], "ok");
+}
+
+#[test]
+fn a_connection_that_asks_again_and_again_costs_no_more_than_at_first() {
+    let member = Member::start(&["-DIoThreads=1", "-DRest.Enable=true"]);
+    let mut http = Http::open(&member.address());
+    for _ in 0..30 {
+        http.send("GET /rest/consume?subject=/a HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000));
+        for _ in 0..1000 {
+            assert_eq!(http.answer().status, 200);
+        }
+    }
+    let held = eventually("the count of sessions", || {
+        Some(metric(&member, "sterna_session_bytes")).filter(|held| *held > 0)
+    });
+    assert!(held < 200_000, "{held} bytes for one connection and its tables");
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn connections_beyond_the_bound_are_refused_with_503() {
 fn a_full_memory_refuses_publishes_until_something_expires_and_loses_nothing() {
     let options = [
         "-DMemory=16MB",
-        "-DCacheExpireTime=6",
+        "-DCacheExpireTime=8",
         "-DMaxCachedMessagesPerSubject=100000",
         "-DRest.Enable=true",
     ];

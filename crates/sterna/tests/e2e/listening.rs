@@ -41,9 +41,12 @@ impl Listening {
         address.clone()
     }
 
-    /// Asks it to end, and waits for that; gives the exit code.
-    pub(crate) fn stop(&mut self) -> Option<i32> {
+    /// Asks it to end, and waits for that. Its log must have as many ERROR lines as are expected.
+    pub(crate) fn stop(&mut self, errors: usize) {
         self.running.signal("TERM");
-        self.running.wait()
+        assert_eq!(self.running.wait(), Some(0));
+        let lines = [self.running.stdout.all(), self.running.stderr.all()].concat();
+        let is_error = |line: &&String| line.contains(" ERROR ") || line.contains("panicked");
+        assert_eq!(lines.iter().filter(is_error).count(), errors, "{lines:#?}");
     }
 }

@@ -20,9 +20,13 @@ fn half_a_request_is_answered_with_its_code_when_its_time_is_over() {
     let body = "POST /rest/produce?subject=/a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nten bytes.";
     let chunks =
         "POST /rest/produce?subject=/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab";
-    for part in ["G", "GET / HTTP/1.1\r\nHost: a\r\n", body, chunks, &upgrade("")[..100]] {
+    let parts = ["G", "GET / HTTP/1.1\r\nHost: a\r\n", body, chunks, &upgrade("")[..100]];
+    let clients = parts.map(|part| {
         let mut http = Http::open(&member.address());
         http.send(part);
+        http
+    });
+    for mut http in clients {
         http.answer().assert_refused(Code::RequestTimeout);
         http.assert_end();
     }
@@ -86,7 +90,7 @@ fn a_websocket_that_does_not_connect_is_closed_with_4019() {
 
 #[test]
 fn a_client_that_answers_no_ping_is_closed_with_4302_and_one_that_does_stays() {
-    let member = Member::start(&["-DKeepAliveInterval=1", "-DKeepAliveTimeout=1"]);
+    let member = Member::start(&["-DKeepAliveInterval=1", "-DKeepAliveTimeout=3"]);
     let mut gone = Native::connect(&member.address(), None);
     let mut half = Native::connect(&member.address(), None);
     half.send_bytes(b"\x81\xff\x00\x00");

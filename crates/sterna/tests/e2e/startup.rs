@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use crate::support::{Finished, Folder, sterna};
 
 /// Runs a member that cannot start; gives what it says.
-fn failure(folder: &Folder, options: &[&str]) -> String {
+fn failure(folder: &Folder, options: &[&str], code: i32) -> String {
     let start = Instant::now();
     // Not the port that a member of another test may have.
     let options = [&["-DMonitor="], options].concat();
     let finished = Finished::of(sterna(&options).current_dir(folder.path()));
     assert!(start.elapsed() < Duration::from_secs(10), "it gives up at once");
-    assert!(finished.code.is_some_and(|code| code != 0), "{finished:?}");
+    assert_eq!(finished.code, Some(code), "{finished:?}");
     assert!(!finished.error_text().contains("panicked"), "{finished:?}");
     [finished.stdout, finished.stderr].concat().join("\n")
 }
@@ -25,22 +25,25 @@ fn a_member_that_cannot_start_says_why() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let taken = format!("-DListen={}", taken.local_addr().expect("a bound socket"));
     let listen = "-DListen=127.0.0.1:0";
-    let cases: &[(&[&str], &[&str])] = &[
-        (&[&taken], &["Listen", "127.0.0.1:", "in use"]),
-        (&[listen, "--config", "absent.conf"], &["absent.conf"]),
-        (&[listen, "--config", "bad.conf"], &["bad.conf", "2", "Memroy", "Memory"]),
-        (&["-DListen=192.0.2.1:8800"], &["Listen", "192.0.2.1:8800"]),
-        (&["-DListen=no.such.host.invalid:8800"], &["Listen", "no.such.host.invalid"]),
-        (&["-DListen=here"], &["Listen"]),
-        (&[listen, "-DMemroy=64MB"], &["Memroy", "Memory"]),
-        (&[listen, "-DMemory=lots"], &["Memory", "lots"]),
-        (&[listen, "-DMemory=1MB"], &["Memory", "16 MB"]),
-        (&[listen, "-DListenEncrypted=127.0.0.1:0"], &["TlsCertificate"]),
+    // With the exit codes that `sterna serve --help` promises.
+    const CANNOT_RUN: i32 = 1;
+    const MISCONFIGURED: i32 = 2;
+    let cases: &[(i32, &[&str], &[&str])] = &[
+        (CANNOT_RUN, &[&taken], &["Listen", "127.0.0.1:", "in use"]),
+        (MISCONFIGURED, &[listen, "--config", "absent.conf"], &["absent.conf"]),
+        (MISCONFIGURED, &[listen, "--config", "bad.conf"], &["bad.conf", "2", "Memroy", "Memory"]),
+        (CANNOT_RUN, &["-DListen=192.0.2.1:8800"], &["Listen", "192.0.2.1:8800"]),
+        (MISCONFIGURED, &[listen, "-DMemroy=64MB"], &["Memroy", "Memory"]),
+        (MISCONFIGURED, &[listen, "-DMemory=lots"], &["Memory", "lots"]),
+        (MISCONFIGURED, &[listen, "-DMemory=1MB"], &["Memory", "16 MB"]),
+        (MISCONFIGURED, &[listen, "-DListenEncrypted=127.0.0.1:0"], &["TlsCertificate"]),
         (
+            MISCONFIGURED,
             &[listen, "-DListenEncrypted=127.0.0.1:0", "-DTlsCertificate=absent.pem", "-DTlsKey=absent.pem"],
             &["TlsCertificate", "absent.pem"],
         ),
         (
+            MISCONFIGURED,
             &[
                 listen,
                 "-DListenEncrypted=127.0.0.1:0",
@@ -49,17 +52,23 @@ fn a_member_that_cannot_start_says_why() {
             ],
             &["TlsCertificate"],
         ),
-        (&[listen, "-DEntitlement=JWT"], &["Jwt.HmacSecret"]),
-        (&[listen, "-DEntitlement=JWT", "-DJwt.HmacSecret=c2hvcnQ="], &["Jwt.HmacSecret"]),
+        (MISCONFIGURED, &[listen, "-DEntitlement=JWT"], &["Jwt.HmacSecret"]),
+        (MISCONFIGURED, &[listen, "-DEntitlement=JWT", "-DJwt.HmacSecret=c2hvcnQ="], &["Jwt.HmacSecret"]),
         (
+            MISCONFIGURED,
             &[listen, "-DEntitlement=JWT", "-DJwt.SignatureType=rsa", "-DJwt.PublicKeyPath=garbage.pem"],
             &["Jwt.PublicKeyPath"],
         ),
-        (&[listen, "-DEntitlementAllowTokenFile=absent"], &["EntitlementAllowToken", "absent"]),
-        (&[listen, "-DEntitlement=Custom"], &["Entitlement", "Custom"]),
+        (MISCONFIGURED, &[listen, "-DEntitlementAllowTokenFile=."], &["EntitlementAllowToken", "directory"]),
+        (
+            MISCONFIGURED,
+            &[listen, "-DEntitlementAllowTokenFile=absent"],
+            &["EntitlementAllowToken", "absent"],
+        ),
+        (MISCONFIGURED, &[listen, "-DEntitlement=Custom"], &["Entitlement", "Custom"]),
     ];
-    for (options, said) in cases {
-        let text = failure(&folder, options);
+    for (code, options, said) in cases {
+        let text = failure(&folder, options, *code);
         println!("{options:?}: {text}");
         for said in *said {
             assert!(text.contains(said), "{options:?} does not say {said}: {text}");

@@ -8,15 +8,14 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion,
 };
 
 /// A connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
-    Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Encrypted(Box<ClientConnection>, TcpStream),
 }
 
 impl Stream {
@@ -30,27 +29,25 @@ impl Stream {
             .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").expect("a name");
-        let connection = ClientConnection::new(Arc::new(config), name).expect("a good configuration");
-        let socket = TcpStream::connect(address)?;
-        let mut stream = StreamOwned::new(connection, socket);
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock)?;
+        let mut connection = ClientConnection::new(Arc::new(config), name).expect("a good configuration");
+        let mut socket = TcpStream::connect(address)?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut socket)?;
         }
-        Ok(Self::Encrypted(Box::new(stream)))
+        Ok(Self::Encrypted(Box::new(connection), socket))
     }
 
     /// The socket under it.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
-            Self::Plain(socket) => socket,
-            Self::Encrypted(stream) => &stream.sock,
+            Self::Plain(socket) | Self::Encrypted(_, socket) => socket,
         }
     }
 
     /// The certificate that the server has shown.
     pub(crate) fn certificate(&self) -> Vec<u8> {
-        let Self::Encrypted(stream) = self else { panic!("not encrypted") };
-        stream.conn.peer_certificates().expect("a server shows one")[0].to_vec()
+        let Self::Encrypted(connection, _) = self else { panic!("not encrypted") };
+        connection.peer_certificates().expect("a server shows one")[0].to_vec()
     }
 }
 
@@ -58,7 +55,9 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(buffer),
-            Self::Encrypted(stream) => stream.read(buffer),
+            Self::Encrypted(connection, socket) => {
+                rustls::Stream::new(&mut **connection, socket).read(buffer)
+            }
         }
     }
 }
@@ -67,14 +66,16 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
-            Self::Encrypted(stream) => stream.write(bytes),
+            Self::Encrypted(connection, socket) => {
+                rustls::Stream::new(&mut **connection, socket).write(bytes)
+            }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(),
-            Self::Encrypted(stream) => stream.flush(),
+            Self::Encrypted(connection, socket) => rustls::Stream::new(&mut **connection, socket).flush(),
         }
     }
 }

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Runs every measurement in full, which takes about ten minutes, prints the tables and keeps them.
+#
+#   scripts/bench/all.sh [folder]                default: target/bench
+set -eu
+cd "$(dirname "$0")/../.."
+folder=${1:-target/bench}
+mkdir -p "$folder"
+cargo build --release --locked --package sterna
+for name in fanout flat memory connect latency batch memory-bound; do
+    target/release/sterna bench "$name" >"$folder/$name.txt"
+    cat "$folder/$name.txt"
+done
