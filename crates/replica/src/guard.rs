@@ -70,9 +70,8 @@ fn check_entries(raft: &Raft<Log>, message: &Message) -> Result<(), Suspicion> {
     }
     let committed = raft.raft_log.committed;
     let store = raft.store();
-    let differs = |index: u64, term: u64| {
-        index <= committed && store.term(index).is_ok_and(|known| known != term)
-    };
+    let differs =
+        |index: u64, term: u64| index <= committed && store.term(index).is_ok_and(|known| known != term);
     let mut places = message.entries.iter().map(|entry| (entry.index, entry.term));
     if differs(message.index, message.log_term) && message.index > 0
         || places.any(|(index, term)| differs(index, term))

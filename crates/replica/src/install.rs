@@ -145,8 +145,8 @@ impl Replica {
         let Some(checkpoint) = self.checkpoint(&incoming.cargo) else { return Ok(false) };
         let lineage = self.place().0;
         let Some(seat) = &mut self.seat else { return Ok(false) };
-        let is_wanted = checkpoint.term >= seat.engine.term()
-            && seat.engine.wants(checkpoint.index, checkpoint.log_term);
+        let is_wanted =
+            checkpoint.term >= seat.engine.term() && seat.engine.wants(checkpoint.index, checkpoint.log_term);
         if !is_wanted {
             return Ok(false);
         }

@@ -160,8 +160,7 @@ impl Membership {
     pub fn is_sound(&self) -> bool {
         let ids = self.voters.union(&self.outgoing).chain(&self.learners);
         let known = ids.clone().all(|node| *node != NodeId::NONE && self.incarnations.contains_key(node));
-        let apart =
-            self.learners.is_disjoint(&self.voters) && self.learners.is_disjoint(&self.outgoing);
+        let apart = self.learners.is_disjoint(&self.voters) && self.learners.is_disjoint(&self.outgoing);
         let counted = self.incarnations.len() <= NODES_MAX
             && self.incarnations.len() == ids.collect::<BTreeSet<_>>().len();
         let halves = [&self.voters, &self.outgoing];

@@ -89,8 +89,7 @@ impl Peers {
     /// The largest lineage in which somebody hears a leader, and the slot of that leader if it is linked.
     pub(crate) fn working(&self, now_ms: u64) -> Option<Working> {
         let follows = |presence: &&Presence| presence.leader != NodeId::NONE;
-        let lineage =
-            self.present(now_ms).map(|(_, p)| p).filter(follows).map(|p| p.stance.lineage).max()?;
+        let lineage = self.present(now_ms).map(|(_, p)| p).filter(follows).map(|p| p.stance.lineage).max()?;
         let leader = self
             .present(now_ms)
             .find(|(_, p)| p.stance.lineage == lineage && p.leader == p.stance.node)

@@ -19,15 +19,7 @@ impl Replica {
         let (voters, outgoing) = membership.map_or((vec![], vec![]), |membership| {
             (membership.by_slot(&membership.voters), membership.by_slot(&membership.outgoing))
         });
-        Stance {
-            nonce: self.nonce,
-            lineage,
-            node,
-            floor: self.floor,
-            copy: self.copy(),
-            voters,
-            outgoing,
-        }
+        Stance { nonce: self.nonce, lineage, node, floor: self.floor, copy: self.copy(), voters, outgoing }
     }
 
     /// The lineage that this member waits to be admitted to: one that works, is newer, and not below its word.

@@ -134,7 +134,9 @@ impl Replica {
             Input::LinkUp { slot } => self.on_link_up(slot),
             Input::LinkDown { slot } => self.on_link_down(slot),
             Input::Frame { slot, bytes } => self.on_frame(slot, &bytes)?,
-            Input::Chunk { transfer, number, last, bytes } => self.on_chunk_read(transfer, number, last, bytes),
+            Input::Chunk { transfer, number, last, bytes } => {
+                self.on_chunk_read(transfer, number, last, bytes)
+            }
             Input::HandOver => {
                 self.hand_over();
             }
@@ -314,7 +316,8 @@ impl Replica {
         };
         let (lineage, from) = self.place();
         let stance = self.peers.presence(to).map(|presence| &presence.stance);
-        let node = stance.filter(|stance| stance.lineage == lineage).map_or(NodeId::NONE, |stance| stance.node);
+        let node =
+            stance.filter(|stance| stance.lineage == lineage).map_or(NodeId::NONE, |stance| stance.node);
         self.send_frame(to, channel, &Frame { lineage, from, to: node, body });
     }
 

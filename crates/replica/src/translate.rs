@@ -24,12 +24,9 @@ pub(crate) fn from_raft(mut message: Message) -> Option<(u64, RaftMessage)> {
             commit,
             entries: message.take_entries().into_iter().map(from_raft_entry).collect(),
         },
-        MessageType::MsgAppendResponse if message.reject => RaftMessage::NotAppended {
-            index,
-            commit,
-            hint: message.reject_hint,
-            hint_term: message.log_term,
-        },
+        MessageType::MsgAppendResponse if message.reject => {
+            RaftMessage::NotAppended { index, commit, hint: message.reject_hint, hint_term: message.log_term }
+        }
         MessageType::MsgAppendResponse => RaftMessage::Appended { index, commit },
         MessageType::MsgRequestVote | MessageType::MsgRequestPreVote => RaftMessage::AskVote(VoteRequest {
             trial,
@@ -39,12 +36,9 @@ pub(crate) fn from_raft(mut message: Message) -> Option<(u64, RaftMessage)> {
             commit,
             commit_term: message.commit_term,
         }),
-        MessageType::MsgRequestVoteResponse | MessageType::MsgRequestPreVoteResponse => RaftMessage::Vote {
-            trial,
-            granted: !message.reject,
-            commit,
-            commit_term: message.commit_term,
-        },
+        MessageType::MsgRequestVoteResponse | MessageType::MsgRequestPreVoteResponse => {
+            RaftMessage::Vote { trial, granted: !message.reject, commit, commit_term: message.commit_term }
+        }
         MessageType::MsgHeartbeat => RaftMessage::Heartbeat { commit },
         MessageType::MsgHeartbeatResponse => RaftMessage::HeartbeatSeen { commit },
         MessageType::MsgTimeoutNow => RaftMessage::TimeoutNow,
@@ -179,7 +173,14 @@ mod tests {
         let entry = |kind| Entry { term: 3, kind, bytes: Bytes::from_static(b"x") };
         let entries = vec![entry(EntryKind::Command), entry(EntryKind::Change)];
         let request = |trial, handed_over| {
-            RaftMessage::AskVote(VoteRequest { trial, handed_over, log_term: 2, index: 9, commit: 8, commit_term: 2 })
+            RaftMessage::AskVote(VoteRequest {
+                trial,
+                handed_over,
+                log_term: 2,
+                index: 9,
+                commit: 8,
+                commit_term: 2,
+            })
         };
         let vote = |trial, granted| RaftMessage::Vote { trial, granted, commit: 8, commit_term: 2 };
         let messages = [

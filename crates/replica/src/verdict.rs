@@ -40,7 +40,8 @@ pub fn judge(seeds: u16, stances: &BTreeMap<Slot, Stance>) -> Verdict {
     }
     let Some(best) = best_copy(stances) else { return Verdict::Lost };
     let newest = best.1.lineage;
-    let holders = heard.values().filter(|stance| stance.copy.is_some_and(|rank| rank.lineage == newest)).count();
+    let holders =
+        heard.values().filter(|stance| stance.copy.is_some_and(|rank| rank.lineage == newest)).count();
     let hidden = usize::from(seeds) - heard.len();
     if holders + hidden < majority {
         return Verdict::Lost;
@@ -62,10 +63,12 @@ fn may_elect(lineage: Lineage, heard: &BTreeMap<Slot, &Stance>) -> bool {
     let may_vote = |(slot, node): &(Slot, NodeId)| {
         heard.get(slot).is_none_or(|stance| is_free(stance) && stance.node == *node)
     };
-    let can = |voters: &[(Slot, NodeId)]| voters.iter().filter(|voter| may_vote(voter)).count() > voters.len() / 2;
-    heard.values().filter(|stance| is_free(stance) && !stance.voters.is_empty()).any(|stance| {
-        can(&stance.voters) && (stance.outgoing.is_empty() || can(&stance.outgoing))
-    })
+    let can =
+        |voters: &[(Slot, NodeId)]| voters.iter().filter(|voter| may_vote(voter)).count() > voters.len() / 2;
+    heard
+        .values()
+        .filter(|stance| is_free(stance) && !stance.voters.is_empty())
+        .any(|stance| can(&stance.voters) && (stance.outgoing.is_empty() || can(&stance.outgoing)))
 }
 
 #[cfg(test)]
@@ -137,7 +140,12 @@ mod tests {
 
     #[test]
     fn holders_that_gave_their_word_elsewhere_can_elect_nobody() {
-        let bound = |node| Stance { lineage: Lineage::NONE, node: NodeId::NONE, floor: Lineage(200), ..holder(node, 5, &[]) };
+        let bound = |node| Stance {
+            lineage: Lineage::NONE,
+            node: NodeId::NONE,
+            floor: Lineage(200),
+            ..holder(node, 5, &[])
+        };
         assert_eq!(judged(3, &[(0, bound(1)), (1, bound(2))]), Verdict::Lost);
         let one_free = [(0, bound(1)), (1, holder(2, 5, &[1, 2, 3]))];
         assert_eq!(judged(3, &one_free), Verdict::MayLive, "with the third, who did not answer");
@@ -147,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_joint_configuration_needs_both_halves() {
-        let joint = |node, index| Stance { outgoing: voters(&[1, 2, 3]), ..holder(node, index, &[1, 1005, 3]) };
+        let joint =
+            |node, index| Stance { outgoing: voters(&[1, 2, 3]), ..holder(node, index, &[1, 1005, 3]) };
         let both = [(0, joint(1, 9)), (1, joint(1005, 9)), (2, blank(7))];
         assert_eq!(judged(3, &both), Verdict::Lost, "the old half has one voter left");
         let third_hidden = [both[0].clone(), both[1].clone()];

@@ -6,9 +6,7 @@ use bytes::Bytes;
 use sterna_model::Code;
 
 use super::{VERSION, cargo, kind};
-use crate::frame::{
-    Body, Cargo, Entry, EntryKind, Frame, Presence, RaftMessage, Round, Stance, VoteRequest,
-};
+use crate::frame::{Body, Cargo, Entry, EntryKind, Frame, Presence, RaftMessage, Round, Stance, VoteRequest};
 use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot, TransferId};
 use crate::limit::{
     CHUNK_BYTES_MAX, COMMAND_BYTES_MAX, ENTRIES_PER_FRAME_MAX, FRAME_BYTES_MAX, INDEX_MAX, MEMBERS_MAX,

@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod event_stream;
 mod http;
 mod listening;
 mod metrics;

@@ -1,7 +1,7 @@
 //! A native client that does exactly what a test says, also what no good client would do.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -133,6 +133,11 @@ impl Native {
         assert_eq!(ops, ["message", "published"]);
     }
 
+    /// The bytes of the connection.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     /// The socket.
     pub(crate) fn socket(&self) -> &TcpStream {
         self.stream.socket()
@@ -247,10 +252,5 @@ impl Native {
     /// Ends the connection as a process does that is killed, or a router that forgets: with a reset.
     pub(crate) fn abort(self) {
         let _ = SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
-    }
-
-    /// Ends our side only.
-    pub(crate) fn end_output(&self) {
-        self.socket().shutdown(Shutdown::Write).expect("an open socket");
     }
 }

@@ -30,7 +30,7 @@ struct Open {
 }
 
 /// One publisher.
-pub(crate) struct Publisher {
+pub(super) struct Publisher {
     number: u64,
     name: String,
     random: Random,
@@ -40,16 +40,26 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn new(number: u64, mut random: Random) -> Self {
+    pub(super) fn new(number: u64, mut random: Random) -> Self {
         let name = format!("p-{number}-{:016x}", random.next());
         Self { number, name, random, next: 1, open: BTreeMap::new() }
     }
 
     /// Publishes until the run is over and every publish has its result.
-    pub(crate) fn publish_until_over(mut self, run: &Run) {
+    pub(super) fn publish_until_over(mut self, run: &Run) {
         while !(run.is_over.load(Relaxed) && self.open.is_empty()) {
             self.live(run);
         }
+    }
+
+    /// Publishes one more message to every subject.
+    pub(super) fn publish_last(mut self, run: &Run) {
+        let mut client = Native::connect(&run.address, Some(TOKEN));
+        for subject in SUBJECTS {
+            self.begin(subject);
+            self.publish(run, &mut client, self.next - 1);
+        }
+        self.take_results(run, &mut client, 0);
     }
 
     /// One connection, from its beginning to its cut.
@@ -66,7 +76,8 @@ impl Publisher {
             }
             self.take_results(run, &mut client, WINDOW - BURST_MAX as usize);
             for _ in 0..=self.random.below(BURST_MAX) {
-                self.begin();
+                let subject = self.random.below(SUBJECTS.len() as u64);
+                self.begin(SUBJECTS[subject as usize]);
                 self.publish(run, &mut client, self.next - 1);
             }
         }
@@ -79,8 +90,7 @@ impl Publisher {
     }
 
     /// A new message.
-    fn begin(&mut self) {
-        let subject = SUBJECTS[self.random.below(SUBJECTS.len() as u64) as usize];
+    fn begin(&mut self, subject: &str) {
         let open = Open {
             subject: Subject::parse(subject).expect("a subject"),
             content: ContentId(self.number << 32 | self.next),

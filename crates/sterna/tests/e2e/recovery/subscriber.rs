@@ -1,4 +1,5 @@
-//! A subscriber whose connections are cut; it keeps one position per subject, and resumes from there.
+//! A subscriber whose connections are cut; it keeps one position per subject, or the id of the last event, and resumes
+//! from there.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,25 +9,32 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sterna_model::{Kind, Position, Qos, Recovery, Seq, Subject};
 use sterna_oracle::{Beginning, ContentId, Delivery, Observation, SubscriberId};
+use sterna_wire::sse::ResumeToken;
 
+use super::link::{Link, Seen};
 use super::{Run, SUBJECTS};
+use crate::event_stream::EventStream;
 use crate::http::Http;
-use crate::native::{Incoming, Native, upgrade};
+use crate::native::{Native, upgrade};
 use crate::random::Random;
 use crate::support::SOON;
 
-/// The longest life of a connection.
+/// The longest life of a connection that ends by time.
 const LIFE_MS_MAX: u64 = 60;
+/// Most frames of a connection that ends by their number.
+const FRAMES_MAX: u64 = 200;
 
 /// How a subscriber subscribes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Style {
-    pub(crate) history: u32,
-    pub(crate) conflation_ms: u32,
+pub(super) struct Style {
+    /// Server-sent events instead of the native protocol.
+    pub(super) events: bool,
+    pub(super) history: u32,
+    pub(super) conflation_ms: u32,
 }
 
 /// One subscriber.
-pub(crate) struct Subscriber {
+pub(super) struct Subscriber {
     id: SubscriberId,
     style: Style,
     random: Random,
@@ -36,18 +44,19 @@ pub(crate) struct Subscriber {
     given: BTreeMap<Subject, Position>,
     /// Subjects that the present connection has been told to be subscribed to.
     subscribed: Vec<Subject>,
-    /// The last connection: it stays.
-    last: Option<Native>,
+    /// Id of the last event.
+    last_event_id: Option<String>,
 }
 
 impl Subscriber {
-    pub(crate) fn new(number: u64, style: Style, random: Random) -> Self {
+    pub(super) fn new(number: u64, style: Style, random: Random) -> Self {
         let (positions, given) = (BTreeMap::new(), BTreeMap::new());
-        Self { id: SubscriberId(number), style, random, positions, given, subscribed: Vec::new(), last: None }
+        let (subscribed, last_event_id) = (Vec::new(), None);
+        Self { id: SubscriberId(number), style, random, positions, given, subscribed, last_event_id }
     }
 
     /// Connects, resumes, reads and is killed, again and again.
-    pub(crate) fn live_and_die(&mut self, run: &Run) {
+    pub(super) fn live_and_die(&mut self, run: &Run) {
         let take = |left: u64| left.checked_sub(1);
         while run.kills_left.fetch_update(Relaxed, Relaxed, take).is_ok() {
             self.live(run);
@@ -55,9 +64,12 @@ impl Subscriber {
         }
     }
 
-    /// One connection up to its random end.
+    /// One connection up to its random end: a moment, which may come inside the handshake, or a number of frames.
     fn live(&mut self, run: &Run) {
-        let end = Instant::now() + Duration::from_micros(self.random.below(LIFE_MS_MAX * 1000));
+        let by_time = self.random.one_in(3);
+        let life_ms_max = if by_time { LIFE_MS_MAX } else { 20 * LIFE_MS_MAX };
+        let frames = if by_time { u64::MAX } else { self.random.below(FRAMES_MAX) };
+        let end = Instant::now() + Duration::from_micros(self.random.below(life_ms_max * 1000));
         if self.random.one_in(20) {
             // Dies with half a handshake.
             let mut http = Http::open(&run.address);
@@ -69,7 +81,7 @@ impl Subscriber {
             // Busy elsewhere: what comes meanwhile waits in both systems' buffers, and some of it is never read.
             thread::sleep(Duration::from_micros(self.random.below(LIFE_MS_MAX * 1000)));
         }
-        loop {
+        for _ in 0..frames {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || !self.take_next(run, &mut client, left) {
                 break;
@@ -77,7 +89,7 @@ impl Subscriber {
         }
         match self.random.below(3) {
             0 => client.abort(),
-            1 => client.end_output(),
+            1 => client.end(),
             _ => drop(client),
         }
     }
@@ -89,23 +101,48 @@ impl Subscriber {
         }
     }
 
-    /// A last connection, until it has everything.
-    pub(crate) fn live_to_the_end(&mut self, run: &Run) {
+    /// A last connection, which stays: reads until everything is subscribed to.
+    pub(super) fn come_back(mut self, run: &Run) -> (Self, Link) {
         let mut client = self.begin(run);
-        let is_behind = |this: &Self, subject: &&&str| {
-            let subject = Subject::parse(subject).expect("a subject");
-            this.positions.get(&subject).copied().unwrap_or_default() < run.witness.last(&subject)
-        };
-        while SUBJECTS.iter().any(|subject| is_behind(self, &subject))
-            || self.subscribed.len() < SUBJECTS.len()
-        {
-            assert!(self.take_next(run, &mut client, SOON), "nothing more came, at {:?}", self.positions);
+        while self.subscribed.len() < SUBJECTS.len() {
+            assert!(self.take_next(run, &mut client, SOON), "subscribed to {:?} only", self.subscribed);
         }
-        self.last = Some(client);
+        (self, client)
+    }
+
+    /// Reads until the last message of every subject is there.
+    pub(super) fn hear_the_last(&mut self, run: &Run, client: &mut Link) {
+        for subject in SUBJECTS.map(|name| Subject::parse(name).expect("a subject")) {
+            while self.positions[&subject] < run.witness.last(&subject) {
+                assert!(self.take_next(run, client, SOON), "nothing more came, at {:?}", self.positions);
+            }
+        }
     }
 
     /// Connects and subscribes to everything, from where it is.
-    fn begin(&mut self, run: &Run) -> Native {
+    fn begin(&mut self, run: &Run) -> Link {
+        if self.style.events { self.begin_events(run) } else { self.begin_native(run) }
+    }
+
+    fn begin_events(&mut self, run: &Run) -> Link {
+        let id = self.last_event_id.as_deref();
+        let token = id.map(|id| ResumeToken::decode(id, &SUBJECTS).expect("the server reads its own ids"));
+        self.given.clear();
+        for (index, name) in SUBJECTS.iter().enumerate() {
+            if let Some(position) = token.as_ref().and_then(|token| token.position(index)) {
+                self.given.insert(Subject::parse(name).expect("a subject"), position);
+            }
+        }
+        let Style { history, conflation_ms, .. } = self.style;
+        let mut query = format!("history={history}&conflation_ms={conflation_ms}");
+        for name in SUBJECTS {
+            query.push_str("&subject=");
+            query.push_str(name);
+        }
+        Link::Events(EventStream::open(&run.address, &query, id))
+    }
+
+    fn begin_native(&mut self, run: &Run) -> Link {
         let mut client = Native::connect(&run.address, None);
         self.given = self.positions.clone();
         let items: Vec<Value> = SUBJECTS
@@ -115,20 +152,23 @@ impl Subscriber {
                 None => (*name).into(),
             })
             .collect();
-        let Style { history, conflation_ms } = self.style;
+        let Style { history, conflation_ms, .. } = self.style;
         client.send(&json!({"op": "subscribe", "id": 1, "subjects": items, "history": history,
             "conflation_ms": conflation_ms}));
-        client
+        Link::Native(client)
     }
 
     /// Takes what comes next within that time; whether the connection goes on.
-    fn take_next(&mut self, run: &Run, client: &mut Native, time: Duration) -> bool {
+    fn take_next(&mut self, run: &Run, client: &mut Link, time: Duration) -> bool {
         match client.next_within(time) {
-            Some(Incoming::Frame(frame)) => self.take(run, &frame),
-            Some(Incoming::Ping(_) | Incoming::Pong(_)) => {}
+            Some(Seen::Frame(frame, id)) => {
+                self.take(run, &frame);
+                self.last_event_id = id.or_else(|| self.last_event_id.take());
+            }
+            Some(Seen::Other) => {}
             // A client on a busy machine may be slow; it resumes.
-            Some(Incoming::Close(4300, _) | Incoming::End) | None => return false,
-            Some(Incoming::Close(code, reason)) => panic!("closed with {code} {reason}"),
+            Some(Seen::End(None | Some(4300))) | None => return false,
+            Some(Seen::End(Some(code))) => panic!("closed with {code}"),
         }
         true
     }

@@ -8,7 +8,7 @@ use sterna_oracle::{Observation, Oracle, Summary};
 
 /// Takes observations of all threads.
 #[derive(Debug, Default)]
-pub(crate) struct Witness(Mutex<Seen>);
+pub(super) struct Witness(Mutex<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -22,7 +22,7 @@ impl Witness {
     ///
     /// # Panics
     /// It breaks a promise.
-    pub(crate) fn saw(&self, observation: Observation) {
+    pub(super) fn saw(&self, observation: Observation) {
         let mut seen = self.0.lock().expect("no thread has panicked");
         if let Observation::Delivered { subject, delivery, .. } = &observation {
             let last = seen.last.entry(subject.clone()).or_default();
@@ -32,7 +32,7 @@ impl Witness {
     }
 
     /// An acknowledgement for a message of that subject.
-    pub(crate) fn saw_acknowledged(&self, subject: &Subject, position: Position, observation: Observation) {
+    pub(super) fn saw_acknowledged(&self, subject: &Subject, position: Position, observation: Observation) {
         {
             let mut seen = self.0.lock().expect("no thread has panicked");
             let last = seen.last.entry(subject.clone()).or_default();
@@ -42,7 +42,7 @@ impl Witness {
     }
 
     /// Last position of a subject that any client has seen.
-    pub(crate) fn last(&self, subject: &Subject) -> Position {
+    pub(super) fn last(&self, subject: &Subject) -> Position {
         let seen = self.0.lock().expect("no thread has panicked");
         seen.last.get(subject).copied().unwrap_or_default()
     }
@@ -51,7 +51,7 @@ impl Witness {
     ///
     /// # Panics
     /// A promise was not kept.
-    pub(crate) fn finish(self) -> Summary {
+    pub(super) fn finish(self) -> Summary {
         let seen = self.0.into_inner().expect("no thread has panicked");
         seen.oracle.finish().unwrap_or_else(|violation| panic!("{violation}"))
     }

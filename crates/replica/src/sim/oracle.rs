@@ -1,0 +1,265 @@
+//! What must always hold, seen from outside: by the outputs of all processes and what they say of themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::world::Process;
+use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot};
+use crate::membership::Membership;
+use crate::status::{Role, Status};
+
+/// What is known of a lineage.
+#[derive(Clone, Debug, Default)]
+struct Life {
+    founder: Option<(Slot, Nonce)>,
+    /// Term and number of each committed entry.
+    log: BTreeMap<u64, (u64, u64)>,
+    /// The newest membership that somebody has applied.
+    membership: Membership,
+    /// Incarnations that have held its state.
+    holders: BTreeSet<Nonce>,
+    /// What it began with.
+    inherited: BTreeSet<u64>,
+}
+
+/// Sums of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) lineages: usize,
+    pub(super) committed: usize,
+    pub(super) acknowledged: usize,
+    pub(super) lost: usize,
+    pub(super) replaced: usize,
+}
+
+/// The memory of the oracle.
+#[derive(Debug)]
+pub(super) struct Oracle {
+    seeds: usize,
+    lives: BTreeMap<Lineage, Life>,
+    /// Who acted under an id.
+    actors: BTreeMap<(Lineage, NodeId), Nonce>,
+    leaders: BTreeMap<(Lineage, u64), NodeId>,
+    /// The lineage that each incarnation was in last, and the last index it applied there.
+    past: BTreeMap<Nonce, (Lineage, Lineage, u64)>,
+    /// Numbers that were committed and not lost since.
+    committed: BTreeSet<u64>,
+    acknowledged: usize,
+    acknowledged_at_us: u64,
+    lost: usize,
+}
+
+impl Oracle {
+    pub(super) fn new(seeds: u16) -> Self {
+        Self {
+            seeds: usize::from(seeds),
+            lives: BTreeMap::new(),
+            actors: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            past: BTreeMap::new(),
+            committed: BTreeSet::new(),
+            acknowledged: 0,
+            acknowledged_at_us: 0,
+            lost: 0,
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let replaced = self.lives.values().map(|life| {
+            let voters = life.membership.voters.iter();
+            voters.filter(|node| node.0 > 1000).count()
+        });
+        Counts {
+            lineages: self.lives.len(),
+            committed: self.committed.len(),
+            acknowledged: self.acknowledged,
+            lost: self.lost,
+            replaced: replaced.sum(),
+        }
+    }
+
+    /// Looks at a process after each of its steps.
+    pub(super) fn look(&mut self, slot: Slot, process: &Process, _now_us: u64) -> Result<(), String> {
+        let status = process.replica.status();
+        let past = self.past.entry(status.nonce).or_default();
+        if status.lineage != Lineage::NONE && status.lineage < past.0 {
+            return Err(format!("went back from lineage {} to {}", past.0, status.lineage));
+        }
+        if status.floor < past.1 {
+            return Err(format!("forgot its word for {}", past.1));
+        }
+        past.0 = past.0.max(status.lineage);
+        past.1 = status.floor;
+        if status.lineage == Lineage::NONE {
+            return Ok(());
+        }
+        if status.floor > status.lineage {
+            return Err(format!("acts in {} below its word for {}", status.lineage, status.floor));
+        }
+        let actor = *self.actors.entry((status.lineage, status.node)).or_insert(status.nonce);
+        if actor != status.nonce {
+            return Err(format!("two incarnations are {} of {}", status.node, status.lineage));
+        }
+        if status.role == Role::Leader {
+            let leader = *self.leaders.entry((status.lineage, status.term)).or_insert(status.node);
+            if leader != status.node {
+                return Err(format!("two leaders of term {}: {leader} and {}", status.term, status.node));
+            }
+        }
+        if matches!(status.role, Role::Blank | Role::Apart) {
+            return Ok(());
+        }
+        let _ = slot;
+        self.look_at_members(&status)
+    }
+
+    fn look_at_members(&mut self, status: &Status) -> Result<(), String> {
+        let membership = &status.membership;
+        let halves = [&membership.voters, &membership.outgoing];
+        if membership.voters.is_empty()
+            || halves.iter().any(|half| !half.is_empty() && half.len() != self.seeds)
+        {
+            return Err(format!("a configuration without exactly {} voters: {membership:?}", self.seeds));
+        }
+        let life = self.lives.entry(status.lineage).or_default();
+        life.holders.insert(status.nonce);
+        if life.membership.changed_at <= membership.changed_at {
+            life.membership = membership.clone();
+        }
+        Ok(())
+    }
+
+    /// A process has applied an entry.
+    pub(super) fn applied(
+        &mut self,
+        status: &Status,
+        index: u64,
+        term: u64,
+        number: u64,
+        acknowledged: bool,
+    ) -> Result<(), String> {
+        let life = self.lives.entry(status.lineage).or_default();
+        let known = *life.log.entry(index).or_insert((term, number));
+        if known != (term, number) {
+            return Err(format!("{index} is {:?}, elsewhere it was {known:?}", (term, number)));
+        }
+        let past = self.past.entry(status.nonce).or_default();
+        if past.0 == status.lineage && past.2 >= index {
+            return Err(format!("applied {index} after {}", past.2));
+        }
+        past.0 = status.lineage;
+        past.2 = index;
+        self.committed.insert(number);
+        if acknowledged {
+            self.acknowledged += 1;
+        }
+        Ok(())
+    }
+
+    /// A lineage begins: what it has must be all that could be kept, and it must have been needed.
+    pub(super) fn founded(
+        &mut self,
+        slot: Slot,
+        lineage: Lineage,
+        salvaged: Option<Rank>,
+        founders: &[(Slot, Nonce)],
+        processes: &BTreeMap<Slot, Process>,
+    ) -> Result<(), String> {
+        let founder = processes.get(&slot).ok_or("a founder that is not there")?;
+        let numbers = founder.owner.state.numbers();
+        if self.lives.get(&lineage).is_some_and(|life| life.founder.is_some()) {
+            return Err(format!("lineage {lineage} was founded twice"));
+        }
+        self.check_best(salvaged, &numbers, founders, processes)?;
+        for (old, life) in &self.lives {
+            let is_free = |status: &Status| {
+                status.lineage == *old
+                    && status.floor <= *old
+                    && !matches!(status.role, Role::Blank | Role::Apart)
+            };
+            if !life.membership.voters.is_empty() && lives(life, processes, is_free) {
+                return Err(format!("lineage {old} could go on when {lineage} was founded"));
+            }
+        }
+        let gone: BTreeSet<u64> = self.committed.difference(&numbers).copied().collect();
+        for number in &gone {
+            self.check_excused(*number, processes)?;
+        }
+        self.lost += gone.len();
+        self.committed.retain(|number| !gone.contains(number));
+        let life = self.lives.entry(lineage).or_default();
+        life.founder = Some((slot, founder.replica.status().nonce));
+        life.inherited = numbers;
+        Ok(())
+    }
+
+    /// Nothing was better among those that stood still for it.
+    fn check_best(
+        &self,
+        salvaged: Option<Rank>,
+        numbers: &BTreeSet<u64>,
+        founders: &[(Slot, Nonce)],
+        processes: &BTreeMap<Slot, Process>,
+    ) -> Result<(), String> {
+        for (slot, nonce) in founders {
+            let Some(process) = processes.get(slot) else { continue };
+            let status = process.replica.status();
+            if status.nonce != *nonce || status.lineage != Lineage::NONE {
+                continue;
+            }
+            if status.copy > salvaged {
+                return Err(format!("slot {slot} had {:?}, but {salvaged:?} was salvaged", status.copy));
+            }
+            if status.copy.is_some() && status.copy == salvaged && process.owner.state.numbers() != *numbers {
+                return Err(format!("the copy of slot {slot} is of the same rank and differs"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A committed number is lost. That is allowed only where each lineage that had it has lost its majority.
+    fn check_excused(&self, number: u64, processes: &BTreeMap<Slot, Process>) -> Result<(), String> {
+        for (lineage, life) in &self.lives {
+            let had = life.inherited.contains(&number) || life.log.values().any(|(_, one)| *one == number);
+            let is_holder = |status: &Status| life.holders.contains(&status.nonce);
+            if had && lives(life, processes, is_holder) {
+                return Err(format!("{number} of lineage {lineage} is lost, though its majority lives"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(&self, processes: &BTreeMap<Slot, Process>, _now_us: u64) -> Result<(), String> {
+        let mut states = processes.iter().map(|(slot, process)| (slot, &process.owner.state));
+        let Some((_, first)) = states.next() else { return Err("nobody is left".into()) };
+        let missing: Vec<u64> = self.committed.difference(&first.numbers()).copied().take(5).collect();
+        if !missing.is_empty() {
+            return Err(format!("committed but not there in the end: {missing:?}"));
+        }
+        let _ = first.items();
+        for (slot, state) in states {
+            let behind = state.numbers().symmetric_difference(&first.numbers()).count();
+            // The last entries are on their way to the others.
+            if behind > 20 {
+                return Err(format!("slot {slot} differs in {behind} numbers"));
+            }
+        }
+        if self.committed.is_empty() {
+            return Err("nothing was ever committed".into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether a majority of the voters of the newest membership are processes that pass.
+fn lives(life: &Life, processes: &BTreeMap<Slot, Process>, passes: impl Fn(&Status) -> bool) -> bool {
+    let counts = |node: &NodeId| {
+        let Some(one) = life.membership.incarnations.get(node) else { return false };
+        let status = processes.get(&one.slot).map(|process| process.replica.status());
+        status.is_some_and(|status| Some(status.nonce) == one.nonce && passes(&status))
+    };
+    let halves = [&life.membership.voters, &life.membership.outgoing];
+    halves
+        .iter()
+        .filter(|half| !half.is_empty())
+        .all(|half| half.iter().filter(|node| counts(node)).count() > half.len() / 2)
+}
