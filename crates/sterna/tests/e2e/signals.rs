@@ -131,20 +131,32 @@ fn begin_in_drain(client: &mut Native) -> Option<u64> {
     }
 }
 
+fn subscribers(address: &str, count: usize, subject: &str) -> Vec<Native> {
+    let mut clients: Vec<Native> = (0..count).map(|_| Native::connect(address, None)).collect();
+    for client in &mut clients {
+        client.subscribe(subject);
+    }
+    clients
+}
+
+/// The times at which clients were told to go fill the drain evenly.
+fn assert_spread(times: &[u64]) {
+    assert!(times.iter().all(|ms| *ms <= DRAIN_MS), "{times:?}");
+    for quarter in 0..4 {
+        let within = quarter * DRAIN_MS / 4..=(quarter + 1) * DRAIN_MS / 4;
+        let count = times.iter().filter(|ms| within.contains(ms)).count();
+        assert!((150..400).contains(&count), "{count} of {CONNECTIONS} in quarter {quarter} of the time");
+    }
+}
+
 #[test]
 fn a_member_under_load_drains_within_its_time() {
     allow_files(8192);
     let drain = format!("-DDrainTime={}", DRAIN_MS / 1000);
     let mut member = Member::start(&[&drain, "-DRest.Enable=true", "-DIoThreads=2"]);
     let address = member.address();
-    let subscribers = |count: usize, subject: &str| -> Vec<Native> {
-        let mut clients: Vec<Native> = (0..count).map(|_| Native::connect(&address, None)).collect();
-        for client in &mut clients {
-            client.subscribe(subject);
-        }
-        clients
-    };
-    let (mut loaded, mut calm) = (subscribers(LOADED, "/load"), subscribers(CONNECTIONS - LOADED, "/calm"));
+    let mut loaded = subscribers(&address, LOADED, "/load");
+    let mut calm = subscribers(&address, CONNECTIONS - LOADED, "/calm");
     let mut idle = Http::open(&address);
     assert_eq!(idle.get("/health").status, 200);
     let mut stream = Http::open(&address);
@@ -190,15 +202,7 @@ fn a_member_under_load_drains_within_its_time() {
         for publisher in unheard {
             assert!(publisher.join().expect("all its publishes are answered") > 0);
         }
-        let times: Vec<u64> = told.iter().map(|(after_ms, _)| *after_ms).collect();
-        assert!(times.iter().all(|ms| *ms <= DRAIN_MS), "{times:?}");
-        for quarter in 0..4 {
-            let count = times
-                .iter()
-                .filter(|ms| (quarter * DRAIN_MS / 4..=(quarter + 1) * DRAIN_MS / 4).contains(ms));
-            let count = count.count();
-            assert!((150..400).contains(&count), "{count} of {CONNECTIONS} in quarter {quarter} of the time");
-        }
+        assert_spread(&told.iter().map(|(after_ms, _)| *after_ms).collect::<Vec<_>>());
         assert!(told.iter().all(|(_, messages)| *messages <= published), "of {published} that were accepted");
         assert_eq!(member.wait(), Some(0));
         let took = start.elapsed();
