@@ -85,7 +85,6 @@ pub fn serve(loaded: &Loaded, load: impl Fn() -> Result<Loaded, Vec<ConfigError>
     }
     draining.store(true, Relaxed);
     notify_supervisor("STOPPING=1");
-    tracing::info!("draining: clients are told when to come back");
     member.drain(config.process.drain_time);
     tracing::info!("stopped");
     Ok(())

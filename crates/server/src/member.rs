@@ -140,6 +140,7 @@ impl Member {
     /// Tells every client within the window to go, and ends when all have gone.
     pub(crate) fn drain(self, window: Duration) {
         self.figures.status.begin_drain();
+        tracing::info!("draining: clients are told when to come back");
         self.stop_acceptor.stop();
         let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         for shard in &self.shards {
