@@ -29,7 +29,9 @@ impl Shard {
             return false;
         }
         if self.memory_bytes() >= self.settings.shard_bytes_max {
-            refuse(&socket, Code::TooManyConnections);
+            if !encrypted {
+                refuse(&socket, Code::TooManyConnections);
+            }
             return false;
         }
         let tls = match encrypted.then(|| self.settings.tls.clone().map(Tls::new)).flatten().transpose() {
