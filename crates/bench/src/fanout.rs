@@ -10,10 +10,8 @@ use crate::load::{Counts, Load};
 use crate::raw::Baseline;
 use crate::report::{Cell, Figure, Report, grouped};
 use crate::scrape::{DELIVERIES, WRITES};
-use crate::server::Server;
+use crate::server::{AMPLE_MEMORY, Server};
 
-/// Enough for a million subjects with a message each.
-const MEMORY: &str = "4GB";
 /// Rounds that may be under way at once in saturated mode.
 const SATURATED_AHEAD: u64 = 8;
 
@@ -89,7 +87,7 @@ pub(crate) fn run(arguments: &Fanout, common: &Common) -> Result<Report> {
         modes: arguments.mode.map_or(vec![Mode::Paced, Mode::Saturated], |mode| vec![mode]),
         rounds: common.sized(arguments.deliveries, 4_000).div_ceil(connections as u64),
     };
-    let server = common.start_server(&[("Memory", MEMORY)])?;
+    let server = common.start_server(&[AMPLE_MEMORY])?;
     let baseline = Baseline::start(common.cores())?;
     let mut load = Load::new()?;
     let mut report = Report::new("fanout", plan.about());

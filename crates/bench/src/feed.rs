@@ -21,6 +21,13 @@ impl Shape {
         (connection % self.subjects..self.subjects).step_by(self.connections.min(self.subjects))
     }
 
+    /// Subscribers of a subject.
+    pub(crate) fn audience(self, subject: usize) -> u64 {
+        let uneven = self.connections % self.subjects;
+        let each = self.connections / self.subjects + usize::from(subject < uneven);
+        each.max(1) as u64
+    }
+
     fn subscriptions(self) -> usize {
         self.connections.max(self.subjects)
     }
@@ -157,6 +164,9 @@ mod tests {
             }
             assert!(audience.keys().copied().eq(0..subjects), "{shape:?}");
             assert_eq!(audience.values().map(Vec::len).sum::<usize>(), shape.subscriptions());
+            for (subject, connections) in &audience {
+                assert_eq!(shape.audience(*subject), connections.len() as u64, "{shape:?} {subject}");
+            }
             for round in 0..20 {
                 let mut reached: Vec<usize> =
                     shape.round(round).flat_map(|it| audience[&it].clone()).collect();

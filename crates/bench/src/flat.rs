@@ -6,9 +6,8 @@ use crate::error::Result;
 use crate::feed::{Feed, Shape, fill, run_rounds};
 use crate::load::Load;
 use crate::report::{Cell, Figure, Report, grouped};
+use crate::server::AMPLE_MEMORY;
 
-/// Enough for a million subjects with a message each, and their subscribers.
-const MEMORY: &str = "6GB";
 /// Subscribers of each subject.
 const AUDIENCES: [usize; 5] = [1, 10, 100, 1_000, 15_000];
 /// Subjects with a retained message each.
@@ -113,7 +112,7 @@ fn cases(connections: usize, subjects_max: usize) -> Vec<Case> {
 /// Measures one case on a server of its own.
 fn measure(case: &Case, content_bytes: usize, rounds: u64, common: &Common) -> Result<Cost> {
     let Case { shape, known, .. } = *case;
-    let server = common.start_server(&[("Memory", MEMORY)])?;
+    let server = common.start_server(&[AMPLE_MEMORY])?;
     let mut load = Load::new()?;
     fill(&mut load, &server.plain(), known, content_bytes)?;
     let mut feed = Feed::open(&mut load, &server.plain(), shape, content_bytes, known)?;

@@ -1,4 +1,4 @@
-//! Times in a histogram of a few kilobytes, at most 1.6 % too high.
+//! Times in a histogram of a few kilobytes, at most 3 % too high.
 
 /// Buckets of each power of two, as a power of two.
 const PRECISION_BITS: u32 = 6;

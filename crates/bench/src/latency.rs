@@ -11,12 +11,14 @@ use crate::feed::{Feed, Shape, run_rounds};
 use crate::histogram::Histogram;
 use crate::load::{Load, frames};
 use crate::report::{Cell, Figure, Report, grouped};
-use crate::server::Server;
+use crate::server::{AMPLE_MEMORY, Server};
 
 /// Rounds of one message per subscriber that may be under way while the highest rate is sought.
 const SATURATED_AHEAD: u64 = 2;
 /// Time for which the highest rate is measured.
 const SATURATED: Duration = Duration::from_secs(3);
+/// How long the last messages may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Digits of the time in a message's content.
 const STAMP_DIGITS: usize = 20;
 
@@ -49,6 +51,8 @@ struct Schedule {
     interval: Duration,
     count: u64,
     sent: u64,
+    /// That the messages sent so far must lead to.
+    deliveries: u64,
     shape: Shape,
     content: Vec<u8>,
 }
@@ -64,7 +68,7 @@ pub(crate) fn run(arguments: &Latency, common: &Common) -> Result<Report> {
     let connections = common.sized(arguments.connections, 50);
     let shape = Shape { connections, subjects: arguments.subjects.clamp(1, connections) };
     let content_bytes = arguments.content_bytes.max(STAMP_DIGITS);
-    let server = common.start_server(&[])?;
+    let server = common.start_server(&[AMPLE_MEMORY])?;
     let mut load = Load::new()?;
     let mut feed = Feed::open(&mut load, &server.plain(), shape, content_bytes, 0)?;
     let saturated = common.sized(SATURATED, Duration::from_millis(200));
@@ -125,60 +129,63 @@ impl Schedule {
     fn new(shape: Shape, content_bytes: usize, rate: f64, time: Duration) -> Self {
         let interval = Duration::from_secs_f64(1.0 / rate);
         let count = (time.as_secs_f64() * rate) as u64;
-        Self { start: Instant::now(), interval, count, sent: 0, shape, content: vec![b'x'; content_bytes] }
+        let content = vec![b'x'; content_bytes];
+        Self { start: Instant::now(), interval, count, sent: 0, deliveries: 0, shape, content }
     }
 
     /// Runs to its end, and until every message has arrived. The load does not sleep meanwhile: what is measured is
     /// the server, not how fast this machine wakes a client.
     fn run(&mut self, load: &mut Load, publisher: usize) -> Result<Seen> {
         let mut seen = Seen { latencies: Histogram::new(), turns: Histogram::new() };
-        let audience = (self.shape.connections / self.shape.subjects) as u64;
-        let mut malformed = 0;
+        let mut strange = None;
         self.start = Instant::now();
-        let mut turn = Duration::ZERO;
-        let mut deadline = Duration::MAX;
-        while seen.latencies.count() < self.count * audience {
-            let now = self.start.elapsed();
-            seen.turns.record((now - turn).as_nanos() as u64);
-            turn = now;
-            self.publish_due(now, load, publisher)?;
-            if self.sent == self.count && deadline == Duration::MAX {
-                deadline = now + Duration::from_secs(10);
+        let start = self.start;
+        let (mut last_turn, mut last_sent) = (Duration::ZERO, Duration::ZERO);
+        while self.sent < self.count || seen.latencies.count() < self.deliveries {
+            let now = start.elapsed();
+            seen.turns.record(nanoseconds(now - last_turn));
+            last_turn = now;
+            if self.publish_due(now, load, publisher)? {
+                last_sent = now;
+            } else if now - last_sent > PATIENCE {
+                let (arrived, expected) = (seen.latencies.count(), self.deliveries);
+                return Err(Failure::broken(format!("{arrived} messages of {expected} arrived")));
             }
-            if now > deadline || malformed > 0 {
-                let arrived = seen.latencies.count();
-                return Err(Failure::broken(format!(
-                    "{arrived} messages of {} arrived",
-                    self.count * audience
-                )));
-            }
-            let start = self.start;
             load.turn(Duration::ZERO, |_, text| match stamp_of(text) {
-                Some(stamp) => {
-                    seen.latencies.record((start.elapsed().as_nanos() as u64).saturating_sub(stamp));
-                }
-                None => malformed += 1,
+                Some(stamp) => seen.latencies.record(nanoseconds(start.elapsed()).saturating_sub(stamp)),
+                None => strange = Some(text.to_owned()),
             })?;
+            if let Some(text) = strange {
+                return Err(Failure::broken(format!("the server says {text}")));
+            }
         }
         Ok(seen)
     }
 
-    /// Publishes everything whose time has come.
-    fn publish_due(&mut self, now: Duration, load: &mut Load, publisher: usize) -> Result<()> {
+    /// Publishes everything whose time has come; whether there was anything.
+    fn publish_due(&mut self, now: Duration, load: &mut Load, publisher: usize) -> Result<bool> {
         let mut out = Vec::new();
         while self.sent < self.count {
             let due = self.interval.mul_f64(self.sent as f64);
             if due > now {
                 break;
             }
-            let stamp = format!("{:0STAMP_DIGITS$}", due.as_nanos());
+            let stamp = format!("{:0STAMP_DIGITS$}", nanoseconds(due));
             self.content[..STAMP_DIGITS].copy_from_slice(stamp.as_bytes());
             let subject = (self.sent % self.shape.subjects as u64) as usize;
             frames::publish(None, subject, &self.content, &mut out);
             self.sent += 1;
+            self.deliveries += self.shape.audience(subject);
         }
-        if out.is_empty() { Ok(()) } else { load.send(publisher, &out) }
+        if !out.is_empty() {
+            load.send(publisher, &out)?;
+        }
+        Ok(!out.is_empty())
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).expect("a measurement does not last for centuries")
 }
 
 /// When a message should have been published, nanoseconds from the start.

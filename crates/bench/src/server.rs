@@ -13,6 +13,8 @@ use crate::scrape::Metrics;
 use crate::system::Cores;
 use crate::usage::{CpuTime, Memory};
 
+/// Enough for every message of a measurement in which no publish may be refused, and a million subjects.
+pub(crate) const AMPLE_MEMORY: (&str, &str) = ("Memory", "6GB");
 /// How long a server may take to open its port.
 const START: Duration = Duration::from_secs(10);
 

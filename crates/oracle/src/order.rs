@@ -50,13 +50,15 @@ impl Order {
             return Err(Fault::PlacedInThePast { content, position, past: publication.past });
         }
         if let Some(first) = publication.position {
-            // The lineage that knew the first place is gone, and with it the memory of the publish.
-            let forgotten = position.epoch > first.epoch;
-            if !forgotten || !publication.is_retried() || publication.is_acknowledged() {
+            // The lineage that knew the earlier place is gone, and with it the memory of the publish. (A slow
+            // subscriber may see the earlier place after others have seen the later one.)
+            let forgotten = position.epoch != first.epoch;
+            let earlier = position.epoch.min(first.epoch);
+            if !forgotten || !publication.is_retried() || publication.is_acknowledged_in(earlier) {
                 return Err(Fault::Doubled { content, first, second: position });
             }
         }
-        publication.position = Some(position);
+        publication.position = publication.position.max(Some(position));
         self.placed.insert(position, content);
         self.epochs.entry(position.epoch).or_insert_with(|| Span::from(position.seq)).add(position.seq);
         self.last = self.last.max(position);

@@ -1,6 +1,8 @@
 //! The publisher's side: what became of each publish.
 
-use sterna_model::{Position, Qos, Subject};
+use std::collections::BTreeSet;
+
+use sterna_model::{Epoch, Position, Qos, Subject};
 
 use crate::{ContentId, Delivery, Fault, PublisherId};
 
@@ -17,6 +19,8 @@ pub(crate) struct Publication {
     acknowledgements: u32,
     /// An acknowledgement said that it is the first.
     accepted: bool,
+    /// Epochs in which it was acknowledged.
+    acknowledged_in: BTreeSet<Epoch>,
     delivered: bool,
     /// Place of a guaranteed message, once anybody has seen it.
     pub(crate) position: Option<Position>,
@@ -42,6 +46,7 @@ impl Publication {
             refusals: 0,
             acknowledgements: 0,
             accepted: false,
+            acknowledged_in: BTreeSet::new(),
             delivered: false,
             position: None,
             past,
@@ -56,8 +61,9 @@ impl Publication {
         self.attempts > 1
     }
 
-    pub(crate) fn is_acknowledged(&self) -> bool {
-        self.acknowledgements > 0
+    /// Whether it was acknowledged in this epoch, and so had no reason to be published again in a later one.
+    pub(crate) fn is_acknowledged_in(&self, epoch: Epoch) -> bool {
+        self.acknowledged_in.contains(&epoch)
     }
 
     /// Whether an attempt may have been accepted.
@@ -92,6 +98,7 @@ impl Publication {
         }
         self.accepted |= !duplicate;
         self.acknowledgements += 1;
+        self.acknowledged_in.extend(position.map(|position| position.epoch));
         Ok(())
     }
 

@@ -192,6 +192,12 @@ impl Network {
         self.get(id).down.arrives_us()
     }
 
+    /// The client closes its end: it reads nothing more, and what is written to it is lost.
+    pub(crate) fn hang_up(&mut self, id: SocketId, now_us: u64) {
+        self.send_up(id, now_us, Upward::End);
+        self.get_mut(id).broken = true;
+    }
+
     /// Cuts a socket: in each direction an end of what is under way is lost, and each side notices in its own
     /// time. Returns when the member and when the client notice.
     pub(crate) fn cut(&mut self, id: SocketId, now_us: u64) -> (u64, u64) {

@@ -202,10 +202,12 @@ impl World {
 
     /// Is everything as it should be at last?
     fn look(&mut self) {
-        let idle = self
-            .members
-            .iter_mut()
-            .all(|member| member.running_mut().is_some_and(|running| running.is_idle()));
+        let running = self.members.iter_mut();
+        let busy = running.map(|member| match member.running_mut() {
+            Some(running) => running.busy(),
+            None => Some("a member is stopped".to_owned()),
+        });
+        let busy = busy.flatten().next();
         let unsettled = match self.phase {
             Phase::Living => self.clients.iter().find_map(|client| client.unsettled(&self.stage)),
             Phase::Leaving => {
@@ -215,7 +217,7 @@ impl World {
             }
             Phase::Over => None,
         };
-        let unsettled = unsettled.or_else(|| (!idle).then(|| "a member is busy".to_owned()));
+        let unsettled = unsettled.or(busy);
         let settled = std::mem::replace(&mut self.settled, unsettled.is_none());
         match unsettled {
             Some(what) if self.stage.now_us() > self.settle_by_us => {

@@ -185,6 +185,13 @@ impl Client {
         self.touched.push(socket);
     }
 
+    pub(crate) fn hang_up(&mut self, stage: &mut Stage) {
+        let Some(socket) = self.socket() else { return };
+        let now_us = stage.now_us();
+        stage.network.hang_up(socket, now_us);
+        self.touched.push(socket);
+    }
+
     /// A new connection to a member.
     pub(crate) fn open(&mut self, stage: &mut Stage, member: MemberId) -> SocketId {
         let shard = self.random.below(u64::from(stage.scenario.limits.shards)) as u16;

@@ -67,27 +67,46 @@ impl Inbox {
     }
 }
 
-/// What was accepted of which publisher, and when last: a retry that comes later than the promise to remember it
-/// says nothing about the rules.
+/// What was accepted of whom: a retry that comes later than the promise to remember it (rule P6) says nothing
+/// about the rules.
 #[derive(Debug, Default)]
 struct Retention {
-    accepted: BTreeSet<(Box<str>, u64)>,
-    /// Microseconds since the beginning, and Unix milliseconds.
-    used: BTreeMap<Box<str>, (u64, u64)>,
+    publishers: BTreeMap<Box<str>, Accepted>,
+}
+
+#[derive(Debug, Default)]
+struct Accepted {
+    seqs: BTreeSet<u64>,
+    /// Those accepted before the publisher was silent for so long that it may have been forgotten.
+    doubtful: BTreeSet<u64>,
+    /// When it was last accepted: microseconds since the beginning, and Unix milliseconds.
+    used: (u64, u64),
+}
+
+impl Accepted {
+    /// Whether the publisher may have been forgotten since it was last accepted, by either clock.
+    fn was_silent(&self, stage: &Stage) -> bool {
+        let (at_us, at_ms) = self.used;
+        let silent_ms = (stage.now_us() - at_us) / 1000;
+        silent_ms.max(stage.unix_ms().saturating_sub(at_ms)) >= stage.scenario.limits.history_expire_ms
+    }
 }
 
 impl Retention {
     fn is_too_late(&self, stage: &Stage, stamp: &PublisherStamp) -> bool {
-        let expire_ms = stage.scenario.limits.history_expire_ms;
-        let Some((at_us, at_ms)) = self.used.get(&stamp.publisher) else { return false };
-        let silent_ms = (stage.now_us() - at_us) / 1000;
-        let silent_ms = silent_ms.max(stage.unix_ms().saturating_sub(*at_ms));
-        silent_ms >= expire_ms && self.accepted.contains(&(stamp.publisher.clone(), stamp.seq))
+        self.publishers.get(&stamp.publisher).is_some_and(|accepted| {
+            accepted.doubtful.contains(&stamp.seq)
+                || (accepted.seqs.contains(&stamp.seq) && accepted.was_silent(stage))
+        })
     }
 
     fn note(&mut self, stage: &Stage, stamp: PublisherStamp) {
-        self.used.insert(stamp.publisher.clone(), (stage.now_us(), stage.unix_ms()));
-        self.accepted.insert((stamp.publisher, stamp.seq));
+        let accepted = self.publishers.entry(stamp.publisher).or_default();
+        if accepted.was_silent(stage) {
+            accepted.doubtful.append(&mut accepted.seqs);
+        }
+        accepted.seqs.insert(stamp.seq);
+        accepted.used = (stage.now_us(), stage.unix_ms());
     }
 }
 
@@ -178,11 +197,12 @@ impl Running {
         }
     }
 
-    /// Nothing is under way inside.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.inbox.batches.is_empty()
-            && self.outgoing.iter().all(VecDeque::is_empty)
-            && self.shards.iter().all(Shard::is_idle)
+    /// What is under way inside, if anything.
+    pub(crate) fn busy(&self) -> Option<String> {
+        if !self.inbox.batches.is_empty() || self.outgoing.iter().any(|waiting| !waiting.is_empty()) {
+            return Some("the core is busy".to_owned());
+        }
+        self.shards.iter().find_map(Shard::busy)
     }
 
     /// Connections that have not gone.

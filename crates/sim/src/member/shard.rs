@@ -276,15 +276,14 @@ impl Shard {
         self.wake(stage, at_us);
     }
 
-    /// Nothing is under way.
-    pub(super) fn is_idle(&self) -> bool {
-        self.mailbox.is_empty()
-            && self.to_core.is_empty()
-            && self.conflation.next_due_ms().is_none()
-            && self
-                .table
-                .iter()
-                .all(|connection| connection.queue.is_empty() && !connection.session.wants_more())
+    /// What is under way, if anything.
+    pub(super) fn busy(&self) -> Option<String> {
+        let waiting = (self.mailbox.len(), self.to_core.len(), self.conflation.next_due_ms());
+        if waiting != (0, 0, None) {
+            return Some(format!("on shard {}: mailbox, to the core, conflated {waiting:?}", self.id.0));
+        }
+        let busy = |connection: &&Connection| !connection.queue.is_empty() || connection.session.wants_more();
+        self.table.iter().find(busy).map(|connection| format!("on shard {}: {connection:?}", self.id.0))
     }
 
     /// After all clients have gone: what is left of them, if anything.

@@ -2,13 +2,12 @@
 
 use crate::client::{Client, Line};
 use crate::judge::Judge;
-use crate::network::Upward;
 use crate::stage::Stage;
 
 impl Client {
     /// Closes its connection; what is under way is lost to it. Comes back and resumes.
     pub(crate) fn leave(&mut self, stage: &mut Stage, judge: &mut Judge) {
-        self.send(stage, Upward::End);
+        self.hang_up(stage);
         self.on_end(stage, judge);
     }
 
