@@ -14,7 +14,6 @@ pub(crate) const WRITES: &str = "sterna_writes_total";
 pub(crate) const MEMORY_USED: &str = "sterna_memory_used_bytes";
 /// Bytes accounted to connections and sessions.
 pub(crate) const SESSIONS: &str = "sterna_session_bytes";
-
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One scrape.

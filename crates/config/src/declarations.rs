@@ -107,7 +107,8 @@ configuration! {
         /// A client that does not answer a ping within this time is disconnected.
         "KeepAliveTimeout" => keep_alive_timeout: Duration
             = Seconds(1, 3600), "20", Restart;
-        /// Time for the TLS handshake and the first request of a connection.
+        /// Time for the TLS handshake, for each HTTP request from its first byte on, and for the `connect` request of
+        /// a WebSocket client.
         "HandshakeTimeout" => handshake_timeout: Duration
             = Seconds(1, 600), "10", Restart;
         /// An HTTP connection without a request is closed after this time.

@@ -16,6 +16,9 @@ line after a trailing `\\`. Names are written letter for letter, words such as `
 letter case. An unknown name or an ill-formed value is an error that says where it stands; all errors are
 reported at once.
 
+The file is the one that `--config` names; without it `sterna.conf` in the working directory, or else
+`migratorydata.conf` there, if there is one.
+
 Every parameter can also be given as `-DName=value` on the command line and in the environment:
 
 | variable | content |

@@ -31,7 +31,7 @@ impl CoreThread {
         let mut outgoing: Vec<Vec<ShardEffect>> = self.shards.iter().map(|_| Vec::new()).collect();
         let mut timer_ms = 0;
         loop {
-            match self.inbox.batches.recv_timeout(TIMER) {
+            match self.inbox.recv_timeout(TIMER) {
                 Ok(batch) => self.take(batch, &mut effects, &mut outgoing),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,

@@ -34,13 +34,18 @@ impl Delivery {
         }
     }
 
-    /// A WebSocket text frame.
-    pub(crate) fn plain(&self) -> &Arc<[u8]> {
+    /// A WebSocket text frame. It is encoded in `scratch`, so that its bytes are allocated once.
+    pub(crate) fn plain(&self, scratch: &mut Vec<u8>) -> &Arc<[u8]> {
         self.plain.get_or_init(|| {
-            let mut frame = Vec::new();
-            websocket_frame(Kind::Update, &self.record, &mut frame);
-            frame.into()
+            scratch.clear();
+            websocket_frame(Kind::Update, &self.record, scratch);
+            scratch.as_slice().into()
         })
+    }
+
+    /// Bytes that whoever keeps this keeps in memory, about: the message, and one form of it.
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.record.cost_bytes() + self.record.message.content.len()
     }
 
     /// The same compressed, if that is worth it.
@@ -80,9 +85,7 @@ impl Delivery {
 
 /// Appends a message as a WebSocket text frame.
 pub(crate) fn websocket_frame(kind: Kind, record: &Record, out: &mut Vec<u8>) {
-    let mut json = Vec::with_capacity(record.message.content.len() + 256);
-    native::encode_message(kind, record, &mut json);
-    websocket::frame(Opcode::Text, &json, false, out);
+    websocket::frame_with(Opcode::Text, false, out, |out| native::encode_message(kind, record, out));
 }
 
 /// A message as a server-sent event.

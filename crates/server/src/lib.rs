@@ -15,6 +15,7 @@ mod process;
 mod reload;
 mod settings;
 mod shard;
+mod sleep;
 mod status;
 mod trace;
 

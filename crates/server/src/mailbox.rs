@@ -1,14 +1,17 @@
 //! The bounded ways between threads: shards to the core, the core and the acceptor to the shards.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 use mio::Waker;
 use sterna_broker::core::{Effect, Event};
 
 use crate::delivery::Delivery;
 use crate::settings::Settings;
+use crate::sleep::Sleep;
 
 /// Batches that may wait for the core, and for each shard.
 const BATCHES_MAX: usize = 32;
@@ -52,35 +55,103 @@ pub(crate) enum ShardEffect {
 
 /// The core's end: what shards send.
 pub(crate) struct CoreInbox {
-    pub(crate) batches: Receiver<Vec<Event>>,
+    batches: Receiver<Vec<Event>>,
+    bed: Arc<CoreBed>,
+}
+
+/// Where the core sleeps. The channel's own way to sleep yields the processor several times first, and holds a lock
+/// while it wakes; both cost most where core and shard share a processor.
+#[derive(Default)]
+struct CoreBed {
+    thread: OnceLock<Thread>,
+    sleep: Sleep,
+}
+
+impl CoreInbox {
+    /// The next batch; sleeps up to `timeout` until there is one.
+    pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Vec<Event>, RecvTimeoutError> {
+        match self.batches.try_recv() {
+            Ok(batch) => return Ok(batch),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {}
+        }
+        self.bed.thread.get_or_init(thread::current);
+        self.bed.sleep.lie_down();
+        if self.batches.is_empty() {
+            thread::park_timeout(timeout);
+        }
+        self.bed.sleep.get_up();
+        self.batches.try_recv().map_err(|error| match error {
+            TryRecvError::Empty => RecvTimeoutError::Timeout,
+            TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+        })
+    }
 }
 
 /// A shard's way to the core.
 #[derive(Clone)]
 pub(crate) struct ToCore {
-    sender: Sender<Vec<Event>>,
+    batches: Sender<Vec<Event>>,
+    bed: Arc<CoreBed>,
 }
 
 impl ToCore {
     /// Sends a batch, or gives it back if the core is behind.
     pub(crate) fn try_send(&self, batch: Vec<Event>) -> Result<(), Vec<Event>> {
-        self.sender.try_send(batch).map_err(|error| match error {
+        self.batches.try_send(batch).map_err(|error| match error {
             // Without a core the member is stopping; the shard finds out from its mailbox.
             TrySendError::Full(batch) | TrySendError::Disconnected(batch) => batch,
-        })
+        })?;
+        if self.bed.sleep.ends() {
+            self.bed.thread.get().expect("set before the core lies down for the first time").unpark();
+        }
+        Ok(())
     }
 }
 
 /// The way to the core.
 pub(crate) fn core_queue() -> (ToCore, CoreInbox) {
-    let (sender, batches) = bounded(BATCHES_MAX);
-    (ToCore { sender }, CoreInbox { batches })
+    let (sender, receiver) = bounded(BATCHES_MAX);
+    let bed = Arc::new(CoreBed::default());
+    (ToCore { batches: sender, bed: bed.clone() }, CoreInbox { batches: receiver, bed })
 }
 
 /// A shard's end of its mailboxes.
 pub(crate) struct ShardInbox {
     pub(crate) effects: Receiver<Vec<ShardEffect>>,
     pub(crate) orders: Receiver<ToShard>,
+    bed: Arc<ShardBed>,
+}
+
+impl ShardInbox {
+    /// Says that the shard goes to sleep: from here on, whoever sends something wakes it. False if something is here
+    /// already, and the shard must not sleep.
+    pub(crate) fn lie_down(&self) -> bool {
+        self.bed.sleep.lie_down();
+        self.effects.is_empty() && self.orders.is_empty()
+    }
+
+    /// Says that the shard is awake, and will look into its mailboxes by itself.
+    pub(crate) fn get_up(&self) {
+        self.bed.sleep.get_up();
+    }
+}
+
+/// Where a shard sleeps: in its poll.
+struct ShardBed {
+    waker: Waker,
+    sleep: Sleep,
+}
+
+impl ShardBed {
+    /// To be called behind what was sent.
+    fn wake(&self) {
+        if self.sleep.ends()
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "cannot wake a shard; it goes on at its next timer");
+        }
+    }
 }
 
 /// The way to one shard.
@@ -89,7 +160,7 @@ pub(crate) struct ShardMailbox {
     effects: Sender<Vec<ShardEffect>>,
     /// Apart from the effects, so that a shard that is behind with them is still told to drain.
     orders: Sender<ToShard>,
-    waker: Arc<Waker>,
+    bed: Arc<ShardBed>,
 }
 
 impl ShardMailbox {
@@ -98,36 +169,123 @@ impl ShardMailbox {
     pub(crate) fn send_effects(&self, effects: Vec<ShardEffect>) {
         // A shard that has ended needs nothing any more.
         let _ = self.effects.send(effects);
-        self.wake();
+        self.bed.wake();
     }
 
     /// Sends an order; the shard follows it before it takes further effects.
     pub(crate) fn send(&self, order: ToShard) {
         let _ = self.orders.send(order);
-        self.wake();
+        self.bed.wake();
     }
 
     /// Sends a socket, or gives it back if too many wait.
     pub(crate) fn try_send_socket(&self, accepted: Accepted) -> Result<(), Accepted> {
         let sent = self.orders.try_send(ToShard::Accepted(accepted));
-        self.wake();
+        self.bed.wake();
         sent.map_err(|error| match error.into_inner() {
             ToShard::Accepted(accepted) => accepted,
             _ => unreachable!("gives back what was sent"),
         })
     }
-
-    fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake a shard; it goes on at its next timer");
-        }
-    }
 }
 
 /// The way to a shard whose poll the waker wakes.
-pub(crate) fn shard_mailbox(waker: Arc<Waker>) -> (ShardMailbox, ShardInbox) {
+pub(crate) fn shard_mailbox(waker: Waker) -> (ShardMailbox, ShardInbox) {
     let (effects_sender, effects) = bounded(BATCHES_MAX);
     let (orders_sender, orders) = bounded(ORDERS_MAX);
-    let mailbox = ShardMailbox { effects: effects_sender, orders: orders_sender, waker };
-    (mailbox, ShardInbox { effects, orders })
+    let bed = Arc::new(ShardBed { waker, sleep: Sleep::default() });
+    let mailbox = ShardMailbox { effects: effects_sender, orders: orders_sender, bed: bed.clone() };
+    (mailbox, ShardInbox { effects, orders, bed })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use mio::{Events, Poll, Token};
+
+    use super::*;
+
+    const ROUNDS: u64 = 20_000;
+    /// Far above what a busy machine takes to wake a thread.
+    const LOST: Duration = Duration::from_secs(20);
+
+    /// Two threads pass a number back and forth, so that each lies down at every moment of the other's sending. A lost
+    /// wake-up would leave both asleep.
+    #[test]
+    fn no_order_is_slept_through() {
+        let mut polls = [Poll::new().unwrap(), Poll::new().unwrap()];
+        let [(to_one, one), (to_two, two)] =
+            polls.each_ref().map(|poll| shard_mailbox(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let play = |poll: &mut Poll, inbox: &ShardInbox, other: &ShardMailbox| {
+            let mut events = Events::with_capacity(1);
+            let mut heard = 0;
+            while heard < ROUNDS {
+                if inbox.lie_down() {
+                    let start = Instant::now();
+                    poll.poll(&mut events, Some(LOST)).unwrap();
+                    assert!(start.elapsed() < LOST, "slept through order {heard}");
+                }
+                inbox.get_up();
+                while inbox.orders.try_recv().is_ok() {
+                    heard += 1;
+                    other.send(ToShard::Drain { window_ms: heard });
+                }
+            }
+        };
+        let [poll_one, poll_two] = &mut polls;
+        thread::scope(|scope| {
+            scope.spawn(|| play(poll_two, &two, &to_one));
+            to_one.send(ToShard::Drain { window_ms: 0 });
+            play(poll_one, &one, &to_two);
+        });
+    }
+
+    /// The same with the core: a shard sends, and the core's answer makes it send again.
+    #[test]
+    fn no_batch_is_slept_through() {
+        let (to_core, inbox) = core_queue();
+        let (answer, answers) = bounded(1);
+        let core = thread::spawn(move || {
+            for round in 0..ROUNDS {
+                let start = Instant::now();
+                let batch = loop {
+                    match inbox.recv_timeout(LOST) {
+                        Err(RecvTimeoutError::Timeout) if start.elapsed() < LOST => {}
+                        result => break result,
+                    }
+                };
+                assert_eq!(batch.map(|batch| batch.len()).ok(), Some(0), "slept through batch {round}");
+                answer.send(()).unwrap();
+            }
+            inbox.recv_timeout(Duration::from_millis(1)).err()
+        });
+        for _ in 0..ROUNDS {
+            to_core.try_send(Vec::new()).unwrap();
+            answers.recv().unwrap();
+        }
+        drop(to_core);
+        assert_eq!(core.join().unwrap(), Some(RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn a_shard_that_is_awake_is_not_woken() {
+        let mut poll = Poll::new().unwrap();
+        let (mailbox, inbox) = shard_mailbox(Waker::new(poll.registry(), Token(0)).unwrap());
+        let mut wakes = |send: bool| {
+            if send {
+                mailbox.send_effects(Vec::new());
+            }
+            let mut events = Events::with_capacity(4);
+            poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+            events.iter().count()
+        };
+        assert_eq!(wakes(true), 0, "it is awake");
+        assert!(!inbox.lie_down(), "something is here");
+        inbox.get_up();
+        inbox.effects.try_recv().unwrap();
+        assert!(inbox.lie_down());
+        assert_eq!(wakes(true), 1);
+        assert_eq!(wakes(true), 0, "it was woken already");
+    }
 }

@@ -58,7 +58,7 @@ impl Member {
         let mut metrics = Vec::new();
         for id in (0..shards).map(ShardId) {
             let poll = Poll::new().map_err(system("open a poll"))?;
-            let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(system("open a waker"))?);
+            let waker = Waker::new(poll.registry(), WAKER).map_err(system("open a waker"))?;
             let (mailbox, inbox) = shard_mailbox(waker);
             let shard_metrics = Arc::new(ShardMetrics::default());
             metrics.push(shard_metrics.clone());

@@ -123,7 +123,7 @@ struct ConsumedMessage<'a> {
 }
 
 /// The answer to a consume request, built message by message so that its owner can bound it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ConsumeResult {
     body: Vec<u8>,
     has_messages: bool,

@@ -28,6 +28,7 @@ pub(crate) struct MessagePath {
     /// The publisher's frame as it is on the wire.
     frame: Vec<u8>,
     input: Vec<u8>,
+    scratch: Vec<u8>,
     outputs: Vec<Output>,
     effects: Vec<Effect>,
     now_ms: u64,
@@ -81,6 +82,7 @@ impl MessagePath {
             shared: websocket::Shared::default(),
             frame: publish_frame(content_bytes),
             input: Vec::new(),
+            scratch: Vec::new(),
             outputs: Vec::new(),
             effects: Vec::new(),
             now_ms: 1_800_000_000_000,
@@ -105,7 +107,7 @@ impl MessagePath {
         self.request(0, request);
         self.obey_outputs();
         let Some(Effect::Deliver { subject, record, .. }) = self.effects.pop() else { panic!("an audience") };
-        let frame = encode(&record);
+        let frame = encode(&record, &mut self.scratch);
         let audience = self.audiences.hear(subject, &record).expect("someone subscribes");
         (audience.subscribers().len(), frame.len())
     }
@@ -154,12 +156,12 @@ fn connection(index: u32) -> ConnectionId {
 }
 
 /// A message's frame, as all subscribers share it.
-fn encode(record: &sterna_model::Record) -> Arc<[u8]> {
-    let mut json = Vec::new();
-    native::encode_message(Kind::Update, record, &mut json);
-    let mut frame = Vec::with_capacity(json.len() + 10);
-    websocket::frame(Opcode::Text, &json, false, &mut frame);
-    frame.into()
+fn encode(record: &sterna_model::Record, scratch: &mut Vec<u8>) -> Arc<[u8]> {
+    scratch.clear();
+    websocket::frame_with(Opcode::Text, false, scratch, |out| {
+        native::encode_message(Kind::Update, record, out);
+    });
+    scratch.as_slice().into()
 }
 
 fn publish_frame(content_bytes: usize) -> Vec<u8> {

@@ -86,7 +86,7 @@ impl Shard {
 
     /// Bytes accounted to this shard.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.table_bytes + self.session_bytes + self.outgoing.arena.held_bytes()
+        self.table_bytes + self.session_bytes + self.outgoing.arena.held_bytes() + self.conflated_bytes.get()
     }
 
     /// Bytes of the tables; counted once a tick, because they change slowly and take time to count.
@@ -109,7 +109,7 @@ impl Shard {
 /// Tells a client that there is no room, as far as that is possible without waiting.
 pub(crate) fn refuse(socket: &mio::net::TcpStream, code: Code) {
     let mut bytes = Vec::new();
-    Response::error(code, None).encode_last(&mut bytes);
+    Response::error(code, None).encode_last("", &mut bytes);
     // The socket is dropped either way.
     let _ = std::io::Write::write(&mut &*socket, &bytes);
 }

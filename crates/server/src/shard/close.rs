@@ -33,7 +33,7 @@ impl Shard {
                 self.send_with(index, |out| websocket::close(close_code, reason, out));
             }
             (Protocol::Http(_) | Protocol::Waiting(_) | Protocol::Choked(_), Some(code)) => {
-                self.send_with(index, |out| Response::error(code, None).encode_last(out));
+                self.send_last_response(index, &Response::error(code, None));
             }
             (Protocol::EventStream(_), Some(code)) if code != Code::GoingAway => {
                 self.send_reply(index, &Reply::error(None, code));

@@ -125,6 +125,8 @@ pub(super) enum Flag {
     Collecting = 1 << 9,
     /// The socket's address may publish.
     MayPublish = 1 << 10,
+    /// The peer has ended its side; the connection ends when what was asked for before is answered.
+    InputEnded = 1 << 11,
 }
 
 impl State {
@@ -149,6 +151,11 @@ impl State {
 }
 
 impl Connection {
+    /// Whether the peer has sent its end, and nothing before it that is not read yet.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.has(Flag::InputEnded) || matches!(self.socket.peek(&mut [0]), Ok(0))
+    }
+
     /// Bytes besides the record itself.
     pub(super) fn held_bytes(&self) -> usize {
         let protocol = match &self.protocol {

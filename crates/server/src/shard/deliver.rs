@@ -1,5 +1,7 @@
 //! Fan-out: one committed message to all of its subscribers on this shard, each form encoded once.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use sterna_broker::shard::Offer;
@@ -26,6 +28,35 @@ struct Frames {
     event_without_id: Option<FrameRef>,
 }
 
+/// What frames are made with.
+struct Encoding<'a> {
+    deflater: &'a mut Deflater,
+    scratch: &'a mut Vec<u8>,
+}
+
+/// A delivery that conflation holds back: accounted once on this shard, however many subscriptions it waits for.
+#[derive(Debug)]
+pub(super) struct Held {
+    delivery: Arc<Delivery>,
+    bytes: usize,
+    /// Bytes of all that is held on this shard.
+    total_bytes: Rc<Cell<usize>>,
+}
+
+impl Held {
+    fn new(delivery: &Arc<Delivery>, total_bytes: &Rc<Cell<usize>>) -> Rc<Self> {
+        let bytes = delivery.held_bytes() + size_of::<Self>();
+        total_bytes.set(total_bytes.get() + bytes);
+        Rc::new(Self { delivery: delivery.clone(), bytes, total_bytes: total_bytes.clone() })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.total_bytes.set(self.total_bytes.get() - self.bytes);
+    }
+}
+
 /// What became of a delivery to one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Served {
@@ -45,6 +76,7 @@ impl Shard {
         let queue_bytes_max = self.settings.out_queue_bytes_max;
         let Some(audience) = self.audiences.hear(delivery.subject, &delivery.record) else { return };
         let mut frames = Frames::default();
+        let mut held = None;
         let mut aside = Vec::new();
         let mut queued = 0;
         for subscriber in audience.subscribers() {
@@ -53,7 +85,7 @@ impl Shard {
             if subscriber.conflation_ms > 0 {
                 let can_send = connection.queue.bytes() <= queue_bytes_max / 2;
                 let interval_ms = subscriber.conflation_ms;
-                let item = delivery.clone();
+                let item = held.get_or_insert_with(|| Held::new(delivery, &self.conflated_bytes)).clone();
                 let offer =
                     self.conflation.offer(now_ms, index, delivery.subject, interval_ms, can_send, item);
                 if let Offer::Held { replaced } = offer {
@@ -62,8 +94,8 @@ impl Shard {
                 }
             }
             let mut target = Target { index, connection, pressed, now_ms };
-            match target.serve(&mut frames, delivery, &mut self.outgoing, &self.settings, &mut self.deflater)
-            {
+            let mut encoding = Encoding { deflater: &mut self.deflater, scratch: &mut self.scratch };
+            match target.serve(&mut frames, delivery, &mut self.outgoing, &self.settings, &mut encoding) {
                 Served::Queued => queued += 1,
                 Served::Gone => {}
                 served @ (Served::Full | Served::Poll) => aside.push((index, served)),
@@ -87,11 +119,12 @@ impl Shard {
             let table = &self.table;
             let can_send =
                 |index| table.get(index).is_some_and(|connection| connection.queue.bytes() <= room);
-            let Some((index, _, delivery)) = self.conflation.pop_due(now_ms, can_send) else { return };
+            let Some((index, _, held)) = self.conflation.pop_due(now_ms, can_send) else { return };
             let Some(connection) = self.table.get_mut(index) else { continue };
             let mut target = Target { index, connection, pressed: false, now_ms };
             let mut frames = Frames::default();
-            target.serve(&mut frames, &delivery, &mut self.outgoing, &self.settings, &mut self.deflater);
+            let mut encoding = Encoding { deflater: &mut self.deflater, scratch: &mut self.scratch };
+            target.serve(&mut frames, &held.delivery, &mut self.outgoing, &self.settings, &mut encoding);
             self.metrics.messages_out.add(1);
         }
     }
@@ -129,17 +162,17 @@ impl Target<'_> {
         delivery: &Delivery,
         outgoing: &mut Outgoing,
         settings: &Settings,
-        deflater: &mut Deflater,
+        encoding: &mut Encoding<'_>,
     ) -> Served {
         let connection = &mut *self.connection;
         let frame = match &mut connection.protocol {
             Protocol::WebSocket(_, deflate) => {
-                let plain = delivery.plain();
+                let plain = delivery.plain(encoding.scratch);
                 let compresses = deflate.is_some_and(|deflate| deflate.may_compress(plain.len()));
                 let threshold_bytes = settings.compression_threshold_bytes.filter(|_| compresses);
                 let deflated = threshold_bytes.and_then(|threshold_bytes| {
                     let deflated = frames.deflated.get_or_insert_with(|| {
-                        delivery.deflated(threshold_bytes, deflater).cloned().map(Frame::shared)
+                        delivery.deflated(threshold_bytes, encoding.deflater).cloned().map(Frame::shared)
                     });
                     deflated.as_ref()
                 });
@@ -173,5 +206,38 @@ impl Target<'_> {
             return Served::Full;
         }
         Served::Queued
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sterna_broker::shard::Conflation;
+    use sterna_model::{Epoch, GroupId, Message, Position, Record, Seq, Subject};
+
+    use super::*;
+
+    fn delivery(content_bytes: usize) -> Arc<Delivery> {
+        let message = Message::new(Subject::parse("/a").unwrap(), vec![b'x'; content_bytes]);
+        let position = Position { epoch: Epoch(1), seq: Seq(1) };
+        Arc::new(Delivery::new(
+            SubjectId(1),
+            Arc::new(Record { group: GroupId(0), position, time_ms: 0, message }),
+            0,
+        ))
+    }
+
+    #[test]
+    fn what_conflation_holds_is_accounted_once_and_until_it_goes() {
+        let total_bytes = Rc::new(Cell::new(0));
+        let mut conflation = Conflation::new(1);
+        for (round, content_bytes) in [(0, 10), (1, 5_000), (2, 9_000)] {
+            let held = Held::new(&delivery(content_bytes), &total_bytes);
+            for connection in 0..100 {
+                conflation.offer(1000 + round, connection, SubjectId(1), 50, true, held.clone());
+            }
+        }
+        assert!((18_000..20_000).contains(&total_bytes.get()), "the newest: {} bytes", total_bytes.get());
+        while conflation.pop_due(2000, |_| true).is_some() {}
+        assert_eq!(total_bytes.get(), 0);
     }
 }

@@ -1,11 +1,30 @@
 //! HTTP on the client port: which request is for whom, and the answers that need no session.
 
+use std::rc::Rc;
+
 use sterna_model::Code;
 use sterna_wire::http::{Limits, Method, Outcome, Request, Response, Violation};
 
 use super::Shard;
 use super::connection::{Connection, Flag, Protocol};
 use crate::pages;
+
+/// The value of the `Date` header, made once a second.
+#[derive(Debug, Default)]
+pub(super) struct HttpDate {
+    unix_seconds: u64,
+    text: Rc<str>,
+}
+
+impl HttpDate {
+    fn at(&mut self, unix_ms: u64) -> Rc<str> {
+        if self.unix_seconds != unix_ms / 1000 {
+            self.unix_seconds = unix_ms / 1000;
+            self.text = sterna_wire::http::date(self.unix_seconds).into();
+        }
+        self.text.clone()
+    }
+}
 
 impl Shard {
     /// Takes bytes of requests; returns how much of the input is done with.
@@ -46,7 +65,7 @@ impl Shard {
             Some(request) if request.path() == "/rest/produce" => self.refuse_produce(request, violation),
             _ => Response::from(violation),
         };
-        self.send_with(index, |out| response.encode_last(out));
+        self.send_last_response(index, &response);
         self.end_behind_answer(index);
     }
 
@@ -91,10 +110,22 @@ impl Shard {
         if response.status() >= 400 {
             self.metrics.refused_requests.add(1);
         }
-        self.send_with(index, |out| response.encode(request, out));
+        self.send_response(index, request, response);
         if !request.keep_alive || self.drain.is_some() {
             self.end_behind_answer(index);
         }
+    }
+
+    /// Sends the bytes of a response, and nothing more.
+    pub(super) fn send_response(&mut self, index: u32, request: &Request, response: &Response) {
+        let date = self.date.at(self.now.unix_ms);
+        self.send_with(index, |out| response.encode(request, &date, out));
+    }
+
+    /// The same behind which the connection is to be closed, when there is no request.
+    pub(super) fn send_last_response(&mut self, index: u32, response: &Response) {
+        let date = self.date.at(self.now.unix_ms);
+        self.send_with(index, |out| response.encode_last(&date, out));
     }
 
     /// Ends the connection when what was answered is written.

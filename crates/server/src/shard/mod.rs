@@ -20,7 +20,9 @@ mod websocket;
 mod wheel;
 mod write;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,13 +34,14 @@ use sterna_model::{ConnectionId, SessionId, ShardId};
 use sterna_wire::websocket::{Deflater, Shared as WebSocketShared};
 
 use crate::clock::Clock;
-use crate::delivery::Delivery;
 use crate::mailbox::{ShardInbox, ToCore, ToShard};
 use crate::metrics::ShardMetrics;
 use crate::settings::Settings;
 use crate::status::MemberStatus;
 pub(crate) use accept::refuse;
 use connection::Connection;
+use deliver::Held;
+use http::HttpDate;
 use table::Table;
 use wheel::Wheel;
 use write::Outgoing;
@@ -48,7 +51,7 @@ pub(crate) const WAKER: Token = Token(usize::MAX);
 /// Bytes of the one read buffer.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Bytes read from one connection before the others get their turn.
-const READ_TURN_BYTES: usize = 256 * 1024;
+const READ_TURN_BYTES: usize = READ_BUFFER_BYTES;
 /// Messages taken from the mailbox before the sockets get their turn.
 const MAILBOX_TURN: usize = 16;
 /// Events waiting for the core beyond which no input is read.
@@ -89,7 +92,9 @@ pub(crate) struct Shard {
     outgoing: Outgoing,
     wheel: Wheel,
     audiences: Audiences,
-    conflation: Conflation<Arc<Delivery>>,
+    conflation: Conflation<Rc<Held>>,
+    /// Bytes of the deliveries that conflation holds back.
+    conflated_bytes: Rc<Cell<usize>>,
 
     /// Connections with input left to read.
     unread: VecDeque<u32>,
@@ -113,6 +118,7 @@ pub(crate) struct Shard {
     outputs: Vec<Output>,
     websocket: WebSocketShared,
     deflater: Deflater,
+    date: HttpDate,
 }
 
 /// A drain in progress.
@@ -142,6 +148,8 @@ impl Shard {
             wheel: Wheel::new(),
             audiences: Audiences::new(seed),
             conflation: Conflation::new(seed),
+            conflated_bytes: Rc::default(),
+            date: HttpDate::default(),
             unread: VecDeque::new(),
             to_core: Vec::new(),
             to_core_bytes: 0,
@@ -165,13 +173,17 @@ impl Shard {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(POLL_EVENTS);
         while !self.is_drained() {
-            let timeout = self.timeout();
+            let mut timeout = self.timeout();
+            if !timeout.is_zero() && !self.inbox.lie_down() {
+                timeout = Duration::ZERO;
+            }
             if let Err(error) = self.poll.poll(&mut events, Some(timeout))
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "a shard cannot poll its sockets; restart the server");
                 return;
             }
+            self.inbox.get_up();
             self.turn(&events);
         }
     }
@@ -185,19 +197,16 @@ impl Shard {
             }
         }
         self.read_unread();
+        // The core goes on while this shard writes.
+        self.send_to_core();
         self.take_orders();
         // While a fan-out is being written nothing new is taken from the core, so that queues stay short.
         if self.outgoing.dirty.is_empty() {
             self.take_effects();
         }
         self.on_timers();
-        let for_core = !self.to_core.is_empty();
         self.send_to_core();
         self.flush_dirty();
-        if for_core {
-            // Where core and shard share a processor, the core's turn comes now, not when our time is used up.
-            std::thread::yield_now();
-        }
         let now_us = self.clock.monotonic_us();
         self.metrics.loop_us.observe(now_us.saturating_sub(self.now.monotonic_us));
     }

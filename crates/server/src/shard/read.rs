@@ -27,6 +27,10 @@ impl Shard {
         if event.is_readable() || event.is_read_closed() {
             self.read(index, event.is_read_closed());
         }
+        if event.is_read_closed() {
+            // Most likely it is gone. If it has only ended its side, this is an answer that it has to expect anyway.
+            self.end_poll(index, None);
+        }
     }
 
     /// Reads what could not be read before.
@@ -108,11 +112,16 @@ impl Shard {
     /// The peer sends nothing more. A request that it had made is still answered.
     fn on_end_of_input(&mut self, index: u32) {
         let connection = self.connection(index);
-        let answering = matches!(connection.protocol, Protocol::Http(_) | Protocol::Closing);
-        if answering && !connection.queue.is_empty() {
-            connection.state.set(Flag::CloseWhenFlushed);
-        } else {
-            self.drop_connection(index);
+        match &connection.protocol {
+            Protocol::Waiting(_) | Protocol::Choked(_) => {
+                // Comes back here when that is answered.
+                connection.state.set(Flag::InputEnded);
+                self.end_poll(index, None);
+            }
+            Protocol::Http(_) | Protocol::Closing if !connection.queue.is_empty() => {
+                connection.state.set(Flag::CloseWhenFlushed);
+            }
+            _ => self.drop_connection(index),
         }
     }
 
@@ -127,9 +136,17 @@ impl Shard {
             let mut input = std::mem::take(input);
             connection.protocol = Protocol::Http(Decoder::default());
             self.feed(index, &mut input);
+            self.end_if_ended(index);
         }
         if self.table.get(index).is_some() {
             self.resume_reading(index);
+        }
+    }
+
+    /// What had to wait is done with; if that was all, the end of the input is due.
+    pub(super) fn end_if_ended(&mut self, index: u32) {
+        if self.table.get(index).is_some_and(|connection| connection.state.has(Flag::InputEnded)) {
+            self.on_end_of_input(index);
         }
     }
 

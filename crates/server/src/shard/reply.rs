@@ -50,9 +50,7 @@ impl Shard {
         }
         match &mut connection.protocol {
             Protocol::WebSocket(..) => self.send_with(index, |out| {
-                let mut json = Vec::with_capacity(256);
-                native::encode_reply(reply, &mut json);
-                websocket::frame(Opcode::Text, &json, false, out);
+                websocket::frame_with(Opcode::Text, false, out, |out| native::encode_reply(reply, out));
             }),
             Protocol::EventStream(_) => self.send_stream_reply(index, reply),
             Protocol::Waiting(_) => self.answer_with_reply(index, reply),

@@ -119,6 +119,9 @@ impl Shard {
             let item = SubscribeItem { subject: name.as_str().into(), start, conflation_ms: 0 };
             self.request_for(index, Request::Subscribe { id: None, items: vec![item] });
             self.fetch_more(index);
+            if self.connection(index).has_ended() {
+                self.end_poll(index, None);
+            }
         } else {
             self.metrics.messages_out.add(messages.len() as u64);
             self.answer(index, result.into_response().header("Sterna-Recovery", recovery));
@@ -129,10 +132,8 @@ impl Shard {
     pub(super) fn end_poll(&mut self, index: u32, message: Option<(Kind, &Record)>) {
         let Some(connection) = self.table.get_mut(index) else { return };
         let Protocol::Waiting(waiting) = &mut connection.protocol else { return };
-        let nothing = Answer::Produce { subject: Box::default(), closure: Box::default() };
-        let Answer::Poll { mut result, recovery } = std::mem::replace(&mut waiting.answer, nothing) else {
-            return;
-        };
+        let Answer::Poll { result, recovery } = &mut waiting.answer else { return };
+        let (mut result, recovery) = (std::mem::take(result), *recovery);
         if let Some((kind, record)) = message {
             self.metrics.messages_out.add(1);
             result.push(if kind == Kind::Update { Kind::Recovered } else { kind }, record);
@@ -202,6 +203,7 @@ impl Shard {
         self.respond_rest(index, &request, response);
         self.account(index);
         self.feed(index, &mut rest);
+        self.end_if_ended(index);
         if self.table.get(index).is_some() {
             self.resume_reading(index);
         }

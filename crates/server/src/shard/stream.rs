@@ -43,7 +43,7 @@ impl Shard {
             return;
         }
         let head = Response::event_stream().cors(origin, &self.settings.origins);
-        self.send_with(index, |out| head.encode(request, out));
+        self.send_response(index, request, &head);
         if request.method == Method::Head {
             self.outputs.clear();
             self.forget_session(index);

@@ -87,6 +87,11 @@ impl Http {
         self.stream.write_all(bytes.as_ref())
     }
 
+    /// Sends bytes with the end of TLS behind them; the server may still answer.
+    pub(crate) fn send_last(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.send_last(bytes.as_ref()).expect("the server takes it");
+    }
+
     /// Sends a request without a body, and reads the answer.
     pub(crate) fn get(&mut self, target: &str) -> Answer {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));

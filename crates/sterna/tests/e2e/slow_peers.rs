@@ -1,5 +1,6 @@
 //! Clients that begin and do not go on, and clients that are gone without a word: their time is bounded.
 
+use std::net::Shutdown;
 use std::thread;
 
 use serde_json::json;
@@ -7,6 +8,7 @@ use sterna_model::Code;
 use sterna_wire::websocket::Opcode;
 
 use crate::http::Http;
+use crate::metrics::metric;
 use crate::native::{Incoming, Native, masked, upgrade};
 use crate::process::open_sockets;
 use crate::support::{Member, TOKEN, eventually};
@@ -121,4 +123,34 @@ fn a_client_that_hears_nothing_is_sent_comments() {
     publisher.send(&json!({"op": "publish", "id": 1, "subject": "/a", "content": "x"}));
     publisher.frame_of("published");
     while !http.receive_text("\n\n").contains("event: message") {}
+}
+
+#[test]
+fn a_long_poll_ends_with_its_client() {
+    let member = Member::start(&[REST]);
+    let ask = || {
+        let mut http = Http::open(&member.address());
+        http.send("GET /rest/consume?subject=/silent&wait=60 HTTP/1.1\r\nHost: a\r\n\r\n");
+        http
+    };
+    let polls = |expected| {
+        eventually("the polls are counted", || {
+            (metric(&member, "sterna_subscriptions") == expected).then_some(())
+        });
+    };
+    let gone = ask();
+    polls(1);
+    drop(gone);
+    polls(0);
+
+    // Who has only ended its side gets the answer: nothing came.
+    for early in [true, false] {
+        let mut half = ask();
+        if !early {
+            polls(1);
+        }
+        half.socket().shutdown(Shutdown::Write).expect("an open socket");
+        assert_eq!(half.answer().json()["messages"], serde_json::json!([]));
+        half.assert_end();
+    }
 }

@@ -44,6 +44,18 @@ impl Stream {
         }
     }
 
+    /// Sends bytes and TLS's end behind them, as one write.
+    pub(crate) fn send_last(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Self::Encrypted(connection, socket) = self else { panic!("not encrypted") };
+        connection.writer().write_all(bytes)?;
+        connection.send_close_notify();
+        let mut records = Vec::new();
+        while connection.wants_write() {
+            connection.write_tls(&mut records)?;
+        }
+        socket.write_all(&records)
+    }
+
     /// The certificate that the server has shown.
     pub(crate) fn certificate(&self) -> Vec<u8> {
         let Self::Encrypted(connection, _) = self else { panic!("not encrypted") };

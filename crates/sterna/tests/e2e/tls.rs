@@ -52,6 +52,39 @@ fn start(key_kind: &[&str]) -> Listening {
 }
 
 #[test]
+fn what_was_asked_before_the_end_of_tls_is_answered() {
+    let mut member = start(ECDSA);
+    let address = member.address("ListenEncrypted");
+    let produce = |content: &str| {
+        format!(
+            "POST /rest/produce?subject=/half HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Length: {}\r\n\r\n{content}",
+            content.len()
+        )
+    };
+    let requests = [
+        "GET /health HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+        produce("one"),
+        produce("two"),
+        format!(
+            "GET /rest/consume?subject=/half/empty&wait=60 HTTP/1.1\r\nHost: a\r\n\
+             Authorization: Bearer {TOKEN}\r\n\r\n"
+        ),
+    ];
+    for version in [&TLS12, &TLS13] {
+        for last in 0..requests.len() {
+            let mut http = Http::over(Stream::encrypted(&address, version).expect("a handshake"));
+            http.send_last(requests[..=last].concat());
+            for _ in 0..=last {
+                assert_eq!(http.answer().status, 200);
+            }
+            http.assert_end();
+        }
+    }
+    member.stop(0);
+}
+
+#[test]
 fn both_versions_carry_http_and_websocket_and_large_messages_both_ways() {
     let mut member = start(RSA);
     let address = member.address("ListenEncrypted");

@@ -175,3 +175,16 @@ fn every_address_of_the_list_is_served_ipv6_among_them() {
     assert_eq!(Http::open(&addresses[0]).get("/health").status, 200);
     member.stop(0);
 }
+
+#[test]
+fn every_answer_has_the_time() {
+    let member = Member::start(&[REST]);
+    let mut http = Http::open(&member.address());
+    for target in ["/", "/health", "/nothing", "/rest/consume?subject=/a"] {
+        let answer = http.get(target);
+        let date = answer.header("date").unwrap_or_else(|| panic!("no date: {answer:?}"));
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "{date}");
+    }
+    http.send("NOTHING\r\n\r\n");
+    assert!(http.answer().header("date").is_some());
+}

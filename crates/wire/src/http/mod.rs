@@ -3,6 +3,7 @@
 mod body;
 pub mod client;
 mod cors;
+mod date;
 mod decoder;
 mod head;
 mod headers;
@@ -13,6 +14,7 @@ mod response;
 mod violation;
 
 pub use cors::OriginPolicy;
+pub use date::date;
 pub use decoder::{Decoder, Limits, Outcome, Step};
 pub use headers::Headers;
 pub use parameters::{Parameters, Refusal};

@@ -142,21 +142,25 @@ impl Response {
         }
     }
 
-    /// Appends the bytes that answer `request`. After an event stream's head, and if `request.keep_alive` is
+    /// Appends the bytes that answer `request`. `date` is the value of the `Date` header, see [`date`](super::date); it
+    /// is left out if it is empty, which RFC 9110, 6.6.1 allows to whoever has no clock. After an event stream's head, and if `request.keep_alive` is
     /// false, the connection has to be closed behind the content.
-    pub fn encode(&self, request: &Request, out: &mut Vec<u8>) {
-        self.encode_as(request.method, request.keep_alive, out);
+    pub fn encode(&self, request: &Request, date: &str, out: &mut Vec<u8>) {
+        self.encode_as(request.method, request.keep_alive, date, out);
     }
 
     /// Appends the bytes of the last response of a connection, when no request could be read.
-    pub fn encode_last(&self, out: &mut Vec<u8>) {
-        self.encode_as(Method::Get, false, out);
+    pub fn encode_last(&self, date: &str, out: &mut Vec<u8>) {
+        self.encode_as(Method::Get, false, date, out);
     }
 
-    fn encode_as(&self, method: Method, keep_alive: bool, out: &mut Vec<u8>) {
+    fn encode_as(&self, method: Method, keep_alive: bool, date: &str, out: &mut Vec<u8>) {
         let body = self.body();
-        out.reserve(128 + self.lines.len() + body.len());
+        out.reserve(192 + self.lines.len() + body.len());
         out.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes());
+        if !date.is_empty() {
+            write_line("Date", date, out);
+        }
         out.extend_from_slice(&self.lines);
         let is_stream = matches!(self.content, Content::Stream);
         // RFC 9110, 8.6: no Content-Length with 204. With 304 it may be left out.

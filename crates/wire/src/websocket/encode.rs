@@ -41,6 +41,18 @@ pub fn frame(opcode: Opcode, payload: &[u8], compressed: bool, out: &mut Vec<u8>
     out.extend_from_slice(payload);
 }
 
+/// Appends a server's frame whose payload `fill` appends: without a copy if its length is between 126 and 65,535 bytes,
+/// as that of most messages.
+pub fn frame_with(opcode: Opcode, compressed: bool, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+    const HEADER_BYTES_TYPICAL: usize = 4;
+    let begin = out.len();
+    out.extend_from_slice(&[0; HEADER_BYTES_TYPICAL]);
+    let payload_at = out.len();
+    fill(out);
+    let header = header(opcode, out.len() - payload_at, compressed);
+    out.splice(begin..payload_at, header.iter().copied());
+}
+
 /// Appends a client's frame to `out`. The key must be new and not to be foreseen for each frame (RFC 6455, 5.3).
 pub fn masked_frame(opcode: Opcode, payload: &[u8], compressed: bool, key: [u8; 4], out: &mut Vec<u8>) {
     out.extend_from_slice(&header_with(opcode, payload.len(), compressed, Some(key)));
@@ -82,4 +94,20 @@ fn header_with(opcode: Opcode, payload_bytes: usize, compressed: bool, key: Opti
     }
     header.push(key.as_ref().map_or(&[], |key| key.as_slice()));
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_filled_in_gives_the_frame_of_a_payload_given() {
+        for length in [0, 1, 125, 126, 1000, 65_535, 65_536, 100_000] {
+            let payload = vec![b'x'; length];
+            let (mut given, mut filled) = (b"before".to_vec(), b"before".to_vec());
+            frame(Opcode::Text, &payload, true, &mut given);
+            frame_with(Opcode::Text, true, &mut filled, |out| out.extend_from_slice(&payload));
+            assert_eq!(filled, given, "{length}");
+        }
+    }
 }

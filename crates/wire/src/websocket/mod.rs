@@ -17,7 +17,7 @@ mod violation;
 pub use close::{ClosePayload, close_payload};
 pub use decode::{Decoder, Role, Shared, Step};
 pub use deflate::Deflater;
-pub use encode::{HeaderBytes, close, frame, header, masked_frame, ping, pong};
+pub use encode::{HeaderBytes, close, frame, frame_with, header, masked_frame, ping, pong};
 pub use event::Event;
 pub use frame::Opcode;
 pub use handshake::{

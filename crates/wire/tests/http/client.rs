@@ -32,7 +32,7 @@ fn request_arrives_as_it_was_meant() {
 #[test]
 fn response_arrives_whole_or_not_yet() {
     let mut out = Vec::new();
-    Response::json(200, b"{\"a\":1}".to_vec()).encode(&get("/"), &mut out);
+    Response::json(200, b"{\"a\":1}".to_vec()).encode(&get("/"), "", &mut out);
     for length in 0..out.len() {
         assert_eq!(decode(&out[..length], 100).unwrap(), None);
     }

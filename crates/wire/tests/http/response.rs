@@ -7,7 +7,7 @@ use super::{get, one, violation};
 
 fn encoded(response: &Response) -> String {
     let mut out = Vec::new();
-    response.encode(&get("/"), &mut out);
+    response.encode(&get("/"), "", &mut out);
     String::from_utf8(out).expect("these responses are text")
 }
 
@@ -21,10 +21,20 @@ fn complete_response_states_its_length() {
 }
 
 #[test]
+fn a_clock_gives_a_date() {
+    let mut out = Vec::new();
+    Response::empty(304).encode(&get("/"), &sterna_wire::http::date(784_111_777), &mut out);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "HTTP/1.1 304 Not Modified\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: keep-alive\r\n\r\n"
+    );
+}
+
+#[test]
 fn answer_to_head_has_the_length_but_no_body() {
     let mut out = Vec::new();
     let head = one(b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    Response::json(200, b"{}".to_vec()).encode(&head, &mut out);
+    Response::json(200, b"{}".to_vec()).encode(&head, "", &mut out);
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n\
@@ -80,7 +90,7 @@ fn error_shows_the_row_of_the_code_table() {
 #[test]
 fn violation_is_answered_and_ends_the_connection() {
     let mut out = Vec::new();
-    Response::from(&violation(b"GET / HTTP/1.1\r\n\r\n")).encode_last(&mut out);
+    Response::from(&violation(b"GET / HTTP/1.1\r\n\r\n")).encode_last("", &mut out);
     let text = String::from_utf8(out).unwrap();
     assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n") && text.contains("\r\nConnection: close\r\n"));
     assert!(text.contains("the Host header is missing"));

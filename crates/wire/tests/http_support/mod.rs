@@ -47,7 +47,7 @@ pub(crate) fn check_http_request(data: &[u8]) {
     assert_eq!(requests, requests_cut);
     assert_eq!(end.as_ref().err(), end_cut.as_ref().err());
     if let Err(violation) = &end {
-        Response::from(violation).encode_last(&mut Vec::new());
+        Response::from(violation).encode_last("", &mut Vec::new());
     }
     for request in requests {
         check_request(request);
@@ -71,7 +71,7 @@ fn check_request(mut request: Request) {
         decode_produce(&mut request, 0).err(),
     ];
     for refusal in refusals.iter().flatten() {
-        Response::from(refusal).encode(&request, &mut Vec::new());
+        Response::from(refusal).encode(&request, "", &mut Vec::new());
     }
 }
 
