@@ -48,11 +48,13 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "clippy",
-        about: "no warnings, tests included",
+        about: "no warnings, tests and fuzz targets included",
         remedy: "change the code; a true exception is `#[expect(lint, reason = \"...\")]` beside it",
         run: |root| {
             let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
-            run_program(&mut cargo(root, &arguments))
+            run_program(&mut cargo(root, &arguments))?;
+            let fuzz = ["clippy", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--", "-D", "warnings"];
+            run_program(&mut cargo(root, &fuzz))
         },
     },
     Step {

@@ -6,7 +6,7 @@ use crate::tree::Tree;
 const RULE: &str = "purity";
 
 /// Crates whose behaviour depends on their arguments alone.
-const PURE: [&str; 7] = ["auth", "broker", "config", "model", "oracle", "sim", "wire"];
+const PURE: [&str; 8] = ["auth", "broker", "config", "model", "oracle", "replica", "sim", "wire"];
 
 /// Clippy reads the `clippy.toml` of a member instead of the root's, and cannot include one in another.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
