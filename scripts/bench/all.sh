@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 folder=${1:-target/bench}
 mkdir -p "$folder"
 cargo build --release --locked --package sterna
-for name in fanout flat memory connect latency batch memory-bound; do
+for name in fanout flat memory connect latency batch cluster memory-bound; do
     target/release/sterna bench "$name" >"$folder/$name.txt"
     cat "$folder/$name.txt"
 done

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::server::{Parameters, Server, own_binary};
 use crate::system::Cores;
-use crate::{batch, connect, fanout, flat, latency, memory, memory_bound, raw};
+use crate::{batch, cluster, connect, fanout, flat, latency, memory, memory_bound, raw};
 
 /// Measure a server: start one on a core of its own, drive it from another core, and report ratios.
 ///
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Connect(connect::Connect),
     /// Memory kept under its bound, and nothing of what is promised lost, under an hour's publishes
     MemoryBound(memory_bound::MemoryBound),
+    /// Publishes that a quorum of three members has stored: latency at light load, and the highest rate
+    Cluster(cluster::Cluster),
     /// The baseline's own process
     #[command(name = raw::COMMAND, hide = true)]
     Raw,
@@ -63,7 +65,7 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn cores(&self) -> Cores {
-        Cores { server: self.server_core, load: self.load_core }
+        Cores { server: self.server_core, load: self.load_core, is_shared: false }
     }
 
     /// A size, or the smaller one that is enough to see that everything works.
@@ -73,11 +75,20 @@ impl Common {
 
     /// Starts the server to measure.
     pub(crate) fn start_server(&self, parameters: Parameters<'_>) -> Result<Server> {
+        Server::start(&self.program()?, self.cores(), parameters)
+    }
+
+    /// Starts a cluster of so many members, which share both cores with the load.
+    pub(crate) fn start_cluster(&self, members: usize, parameters: Parameters<'_>) -> Result<Vec<Server>> {
+        let (program, cores) = (self.program()?, Cores { is_shared: true, ..self.cores() });
+        Server::start_cluster(&program, cores, members, parameters)
+    }
+
+    fn program(&self) -> Result<PathBuf> {
         let binary = match &self.server {
             Some(path) => path.clone(),
             None => own_binary()?,
         };
-        let absolute = std::path::absolute(&binary).unwrap_or(binary);
-        Server::start(&absolute, self.cores(), parameters)
+        Ok(std::path::absolute(&binary).unwrap_or(binary))
     }
 }

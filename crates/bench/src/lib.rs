@@ -3,6 +3,7 @@
 mod arguments;
 mod batch;
 mod certificate;
+mod cluster;
 mod connect;
 mod cost;
 mod error;

@@ -15,6 +15,8 @@ use crate::usage::{CpuTime, Memory};
 
 /// Enough for every message of a measurement in which no publish may be refused, and a million subjects.
 pub(crate) const AMPLE_MEMORY: (&str, &str) = ("Memory", "6GB");
+/// Ports that a member of a cluster uses for the others.
+const PORTS_OF_MEMBER: usize = 4;
 /// How long a server may take to open its port.
 const START: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,28 @@ impl Server {
         let mut server = Self { child, plain, encrypted, metrics, certificate };
         server.wait_until_open()?;
         Ok(server)
+    }
+
+    /// Starts the members of a cluster, and waits until they take connections.
+    pub(crate) fn start_cluster(
+        binary: &Path,
+        cores: Cores,
+        count: usize,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Self>> {
+        let first = free_range(count * PORTS_OF_MEMBER).map_err(system("find free ports"))?;
+        let address = |number: usize| format!("127.0.0.1:{}", usize::from(first) + number * PORTS_OF_MEMBER);
+        let addresses = (0..count).map(address).collect::<Vec<_>>();
+        let members = addresses.join(",");
+        let start = |own: &String| {
+            let cluster = [
+                ("ClusterDeliveryMode", "Guaranteed"),
+                ("ClusterMembers", members.as_str()),
+                ("ClusterMemberListen", own),
+            ];
+            Self::start(binary, cores, &[&cluster, parameters].concat())
+        };
+        addresses.iter().map(start).collect()
     }
 
     fn wait_until_open(&mut self) -> Result<()> {
@@ -114,6 +138,15 @@ impl Drop for Server {
 /// The program that is running: the server is another face of it.
 pub(crate) fn own_binary() -> Result<PathBuf> {
     std::env::current_exe().map_err(system("find the path of this program"))
+}
+
+/// The first of so many ports in a row that nobody listens on, below those that the system gives away.
+fn free_range(count: usize) -> std::io::Result<u16> {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let mut ranges = (20_000..30_000_u16).step_by(count);
+    ranges
+        .find(|first| (0..count as u16).all(|number| is_free(first + number)))
+        .ok_or_else(|| std::io::ErrorKind::AddrInUse.into())
 }
 
 /// Addresses that nobody listens on; held open together so that they differ.

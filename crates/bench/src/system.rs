@@ -13,12 +13,14 @@ pub(crate) struct Cores {
     pub(crate) server: usize,
     /// The load: this process.
     pub(crate) load: usize,
+    /// The server may use the load's core, too.
+    pub(crate) is_shared: bool,
 }
 
 impl Cores {
     /// Moves this thread to the load's core.
     pub(crate) fn take_place(self) -> Result<()> {
-        pin(self.load).map_err(system(format!("run on core {} (see --load-core)", self.load)))
+        pin(&[self.load]).map_err(system(format!("run on core {} (see --load-core)", self.load)))
     }
 
     /// Starts a program on the server's core. It ends with this process, however that ends.
@@ -27,8 +29,9 @@ impl Cores {
         reason = "what a child does before it becomes another program has no safe form in std"
     )]
     pub(crate) fn spawn(self, command: &mut Command) -> Result<Child> {
+        let both = [self.server, self.load];
         let prepare = move || {
-            pin(self.server)?;
+            pin(if self.is_shared { &both } else { &both[..1] })?;
             die_with_parent()
         };
         // SAFETY: between fork and exec only system calls are made; nothing is allocated, no lock is taken.
@@ -39,16 +42,18 @@ impl Cores {
     }
 }
 
-/// Ties this thread to one core.
+/// Ties this thread to cores.
 #[expect(unsafe_code, reason = "sched_setaffinity has no safe form in std")]
-fn pin(core: usize) -> io::Result<()> {
-    if core >= libc::CPU_SETSIZE as usize {
+fn pin(cores: &[usize]) -> io::Result<()> {
+    if cores.iter().any(|core| *core >= libc::CPU_SETSIZE as usize) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: a set of zeroes is a valid, empty one; the core's bit lies within it; the call reads the set only.
+    // SAFETY: a set of zeroes is a valid, empty one; the cores' bits lie within it; the call reads the set only.
     let done = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core, &mut set);
+        for core in cores {
+            libc::CPU_SET(*core, &mut set);
+        }
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
     };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -51,11 +51,12 @@ fn allocations_of_a_publish(subscribers: u32, content_bytes: usize) -> u64 {
     (ALLOCATIONS.load(Relaxed) - before) / PUBLISHES
 }
 
-/// One test: the counter is shared by everything that runs.
+/// One test: the counter is shared by everything that runs. Each publish has a command of the log for itself here;
+/// under load many share one.
 #[test]
-fn a_publish_allocates_seven_times_however_many_hear_it() {
+fn a_publish_allocates_seventeen_times_however_many_hear_it() {
     let with_one = allocations_of_a_publish(1, 200);
-    assert!(with_one <= 7, "{with_one} allocations for one subscriber");
+    assert!(with_one <= 17, "{with_one} allocations for one subscriber");
     assert_eq!(allocations_of_a_publish(1_000, 200), with_one, "the audience costs no allocation");
     assert_eq!(allocations_of_a_publish(1, 20_000), with_one, "nor does a larger message");
 }

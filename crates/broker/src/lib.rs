@@ -4,3 +4,4 @@
 pub mod core;
 pub mod session;
 pub mod shard;
+mod store;

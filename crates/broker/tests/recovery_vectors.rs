@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "the functions that the tests share fail with the test")]
 
+mod support;
+
 use serde_json::Value;
-use sterna_broker::core::{Core, CoreLimits, Effect, Event, PublishEvent, SubscribeEvent};
-use sterna_model::{
-    ConnectionId, DeliveryMode, Epoch, Kind, Message, Position, Qos, Seq, ShardId, Start, Subject,
-};
+use sterna_broker::core::{CoreLimits, Effect, Event, PublishEvent, SubscribeEvent};
+use sterna_model::{ConnectionId, DeliveryMode, Kind, Message, Position, Qos, Seq, ShardId, Start, Subject};
+use support::Single;
 
 const VECTORS: &str = include_str!("../../../conformance/recovery.json");
 const NOW_MS: u64 = 1_000_000;
@@ -36,7 +37,7 @@ fn number(value: &Value) -> Option<u64> {
 }
 
 /// A core with the case's messages, of which the history still holds as many as it says.
-fn published(case: &Value) -> Core {
+fn published(case: &Value) -> Single {
     let kept = usize::try_from(number(&case["history_kept"]).unwrap()).unwrap();
     let limits = CoreLimits {
         mode: DeliveryMode::Guaranteed,
@@ -46,23 +47,23 @@ fn published(case: &Value) -> Core {
         cache_bytes_max: 1_000_000,
         shards: 1,
     };
-    let mut core = Core::new(Epoch(number(&case["epoch"]).unwrap()), limits, 1);
+    let mut core = Single::new(number(&case["epoch"]).unwrap(), limits, NOW_MS);
     for written in case["published"].as_array().unwrap() {
         let mut message = Message::new(subject(), written["content"].as_str().unwrap().as_bytes());
         message.retained = written["retained"].as_bool().unwrap_or(true);
         message.qos = written["qos"].as_str().map_or(Qos::Guaranteed, |qos| Qos::from_name(qos).unwrap());
         let publish =
             PublishEvent { from: WHO, id: None, wants_result: false, message, stamp: None, received_us: 0 };
-        core.handle(NOW_MS, Event::Publish(Box::new(publish)), &mut Vec::new());
+        core.handle(NOW_MS, Event::Publish(Box::new(publish)));
     }
     if kept == 0 {
-        core.on_timer(NOW_MS + 2 * EXPIRE_MS);
+        core.tick(NOW_MS + 2 * EXPIRE_MS);
     }
     core
 }
 
 /// What is answered and what follows, in the words of the file.
-fn subscribe(core: &mut Core, case: &Value) -> (Value, Value) {
+fn subscribe(core: &mut Single, case: &Value) -> (Value, Value) {
     let start = &case["subscribe"];
     let resume = &start["resume"];
     let resume = (!resume.is_null())
@@ -75,8 +76,7 @@ fn subscribe(core: &mut Core, case: &Value) -> (Value, Value) {
         start: Start { history, resume },
         conflation_ms: 0,
     };
-    let mut effects = Vec::new();
-    core.handle(NOW_MS, Event::Subscribe(event), &mut effects);
+    let effects = core.handle(NOW_MS + 2 * EXPIRE_MS, Event::Subscribe(event));
     let [Effect::Subscribed { cut, page, .. }] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(page.next.is_none(), "one page holds it all");
     let missed = cut.missed.map(|(Seq(from), Seq(to))| serde_json::json!({ "from": from, "to": to }));

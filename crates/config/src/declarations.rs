@@ -74,7 +74,7 @@ configuration! {
             = Size(16 * MB, 4096 * GB), "512 MB", Restart;
         /// Largest content of a message.
         "MaxMessageSize" => message_bytes_max: usize
-            = Size(1, 64 * MB), "65536", Restart;
+            = Size(1, 3 * MB), "65536", Restart;
         /// Connections at once; 0 is as many as open files and Memory allow.
         "MaxConnections" => connections_max: Option<usize>
             = Maybe("0", Count(1, 100_000_000)), "0", Restart;
@@ -156,26 +156,26 @@ configuration! {
             = Maybe("automatic", Choice(DELIVERY_MODES)), "automatic", Restart;
         /// All members that may ever run, in the same order on every member; absent is a single server.
         "ClusterMembers" => members: Vec<Address>
-            = List(RemoteAddress), "", Restart, Later;
+            = List(RemoteAddress), "", Restart;
         /// This member's own entry of ClusterMembers; this port and the next three are used.
         "ClusterMemberListen" => member_listen: Option<Address>
-            = Maybe("", RemoteAddress), "", Restart, Later;
+            = Maybe("", RemoteAddress), "", Restart;
         /// How many of the first ClusterMembers are seeds, of which a majority must run; by default 3 of 3 or
         /// 4 members, 5 of 5 or more.
         "ClusterSeedMemberCount" => seed_member_count: Option<usize>
-            = Maybe("automatic", Choice(&[("1", 1), ("3", 3), ("5", 5)])), "automatic", Restart, Later;
+            = Maybe("automatic", Choice(&[("1", 1), ("3", 3), ("5", 5)])), "automatic", Restart;
         /// Password that the members show each other.
         "ClusterPassword" => password: Option<Secret<String>>
-            = Maybe("", Password(1024)), "", Restart, Later;
+            = Maybe("", Password(1024)), "", Restart;
         /// Folder on a local disk for what must survive a restart.
         "ClusterMemberCoordinationFolder" => coordination_folder: PathBuf
             = File, "coordination_logs", Restart, Later;
         /// What carries messages between members.
         "ClusterEngine" => engine: ClusterEngine
             = Choice(CLUSTER_ENGINES), "built-in", Restart, Later;
-        /// Share connections out again when members join or leave.
+        /// Share connections out again when members join or leave: those that have too many ask some clients to move.
         "X.ConnectionOffload" => connection_offload: bool
-            = Choice(SWITCH), "false", Restart, Later;
+            = Choice(SWITCH), "false", Restart;
     }
 
     /// Who may publish and subscribe, as given.

@@ -170,6 +170,8 @@ codes! {
     4200 MemoryFull "memory_full" ws 4200 http 503 mqtt 0x97;
     /// The server has as many connections as it may; retry after a pause or connect to another member.
     4201 TooManyConnections "too_many_connections" ws 4201 http 503 mqtt 0x9F;
+    /// The cluster has as many publishes under way as it may; retry after a pause.
+    4202 Overloaded "overloaded" ws 4202 http 503 mqtt 0x97;
     /// The client did not read fast enough for its subscriptions; reconnect and resume, or subscribe with conflation.
     4300 SlowConsumer "slow_consumer" ws 4300 http 503 mqtt 0x97;
     /// This member goes away; reconnect after the announced time and resume.
@@ -180,6 +182,8 @@ codes! {
     4303 NoQuorum "no_quorum" ws 4303 http 503 mqtt 0x88;
     /// This member is behind the position asked for; reconnect to another member and resume.
     4304 MemberBehind "member_behind" ws 4304 http 503 mqtt 0x88;
+    /// What this member remembers was replaced, so subscriptions do not go on as they were; reconnect and resume.
+    4305 StateReplaced "state_replaced" ws 4305 http 503 mqtt 0x88;
     /// The server met a state it should not; reconnect, and report the server's log.
     4400 Internal "internal" ws 4400 http 500 mqtt 0x80;
 }

@@ -20,6 +20,7 @@ pub struct Oracle {
     publications: BTreeMap<ContentId, Publication>,
     summary: Summary,
     subjects_may_be_forgotten: bool,
+    standard_may_repeat: bool,
 }
 
 /// What a test went through, so that it can assert that it tested something.
@@ -67,6 +68,13 @@ impl Oracle {
     #[must_use]
     pub fn allow_forgotten_subjects(mut self) -> Self {
         self.subjects_may_be_forgotten = true;
+        self
+    }
+
+    /// For several members: a standard message may come twice, when a state with it overtakes it on its way.
+    #[must_use]
+    pub fn allow_repeated_standard_messages(mut self) -> Self {
+        self.standard_may_repeat = true;
         self
     }
 
@@ -225,7 +233,15 @@ impl Oracle {
         }
         let subscription = history.subscriptions.get_mut(&subscriber).filter(|s| s.is_connected());
         let subscription = subscription.ok_or(Fault::NotSubscribed { subscriber })?;
-        subscription.deliver(delivery, publication.is_retried(), &history.order)
+        let epoch = subscription.epoch();
+        if delivery.qos == Qos::Guaranteed && delivery.position.epoch < epoch {
+            publication.saved_in.insert(epoch);
+            if let Some(second) = publication.position.filter(|position| position.epoch == epoch) {
+                return Err(Fault::Doubled { content, first: delivery.position, second });
+            }
+        }
+        let may_repeat = self.standard_may_repeat || publication.is_retried();
+        subscription.deliver(delivery, may_repeat, &history.order)
     }
 }
 

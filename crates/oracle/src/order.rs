@@ -50,11 +50,11 @@ impl Order {
             return Err(Fault::PlacedInThePast { content, position, past: publication.past });
         }
         if let Some(first) = publication.position {
-            // The lineage that knew the earlier place is gone, and with it the memory of the publish. (A slow
-            // subscriber may see the earlier place after others have seen the later one.)
-            let forgotten = position.epoch != first.epoch;
-            let earlier = position.epoch.min(first.epoch);
-            if !forgotten || !publication.is_retried() || publication.is_acknowledged_in(earlier) {
+            // The lineage that knew the earlier place is gone, and with it the memory of the publish: what was on its way
+            // may arrive again, unless the later one has saved it. (A slow subscriber may see the earlier place after
+            // others have seen the later one.)
+            let forgotten = position.epoch != first.epoch && !publication.saved_in.contains(&position.epoch);
+            if !forgotten {
                 return Err(Fault::Doubled { content, first, second: position });
             }
         }

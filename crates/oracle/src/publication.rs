@@ -19,8 +19,8 @@ pub(crate) struct Publication {
     acknowledgements: u32,
     /// An acknowledgement said that it is the first.
     accepted: bool,
-    /// Epochs in which it was acknowledged.
-    acknowledged_in: BTreeSet<Epoch>,
+    /// Epochs that have saved it at the place that it had in an earlier one.
+    pub(crate) saved_in: BTreeSet<Epoch>,
     delivered: bool,
     /// Place of a guaranteed message, once anybody has seen it.
     pub(crate) position: Option<Position>,
@@ -46,7 +46,7 @@ impl Publication {
             refusals: 0,
             acknowledgements: 0,
             accepted: false,
-            acknowledged_in: BTreeSet::new(),
+            saved_in: BTreeSet::new(),
             delivered: false,
             position: None,
             past,
@@ -59,11 +59,6 @@ impl Publication {
 
     pub(crate) fn is_retried(&self) -> bool {
         self.attempts > 1
-    }
-
-    /// Whether it was acknowledged in this epoch, and so had no reason to be published again in a later one.
-    pub(crate) fn is_acknowledged_in(&self, epoch: Epoch) -> bool {
-        self.acknowledged_in.contains(&epoch)
     }
 
     /// Whether an attempt may have been accepted.
@@ -98,7 +93,6 @@ impl Publication {
         }
         self.accepted |= !duplicate;
         self.acknowledgements += 1;
-        self.acknowledged_in.extend(position.map(|position| position.epoch));
         Ok(())
     }
 

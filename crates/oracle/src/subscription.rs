@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use sterna_model::{Kind, Position, Qos};
+use sterna_model::{Epoch, Kind, Position, Qos};
 
 use crate::order::Order;
 use crate::{Beginning, ContentId, Delivery, Fault, SubscriberId};
@@ -54,6 +54,11 @@ impl Subscription {
         })
     }
 
+    /// The epoch in which it goes on live.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.beginning.cut.epoch
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
         self.connected
     }
@@ -72,13 +77,20 @@ impl Subscription {
         (replayed.unwrap_or_default(), self.at)
     }
 
-    pub(crate) fn deliver(&mut self, delivery: &Delivery, retried: bool, order: &Order) -> Result<(), Fault> {
+    pub(crate) fn deliver(
+        &mut self,
+        delivery: &Delivery,
+        may_repeat: bool,
+        order: &Order,
+    ) -> Result<(), Fault> {
         let position = delivery.position;
         if delivery.kind == Kind::Snapshot {
             self.check_snapshot(delivery, order)?;
         }
         match (delivery.qos, delivery.kind) {
-            (Qos::Standard, Kind::Update | Kind::Snapshot) => self.deliver_standard(delivery, retried, order),
+            (Qos::Standard, Kind::Update | Kind::Snapshot) => {
+                self.deliver_standard(delivery, may_repeat, order)
+            }
             (Qos::Standard, kind) => Err(self.unfit(kind, position)),
             (Qos::Guaranteed, Kind::Snapshot) => self.deliver_snapshot(position),
             (Qos::Guaranteed, Kind::Historical) => self.deliver_historical(position),
@@ -131,7 +143,12 @@ impl Subscription {
     }
 
     /// A standard message carries the position of the guaranteed message before it, and so comes after that.
-    fn deliver_standard(&mut self, delivery: &Delivery, retried: bool, order: &Order) -> Result<(), Fault> {
+    fn deliver_standard(
+        &mut self,
+        delivery: &Delivery,
+        may_repeat: bool,
+        order: &Order,
+    ) -> Result<(), Fault> {
         let Delivery { kind, position, content, .. } = *delivery;
         let subscriber = self.subscriber;
         let replaying = !self.live && !self.beginning.is_complete();
@@ -144,17 +161,17 @@ impl Subscription {
         if kind == Kind::Update {
             self.check_replay(order)?;
         }
-        if position < at && !alone {
+        if position < at && !alone && !reaches(position, at) {
             return Err(Fault::WentBack { subscriber, position, at });
         }
-        if position > at {
+        if position > at && !reaches(at, position) {
             if !self.beginning.conflated {
                 return Err(Fault::Hole { subscriber, expected: after(at) });
             }
             self.at = position;
             self.standard.clear();
         }
-        if !self.standard.insert(content) && !retried {
+        if !self.standard.insert(content) && !may_repeat {
             return Err(Fault::Duplicate { subscriber, position });
         }
         Ok(())
@@ -166,7 +183,9 @@ impl Subscription {
             return Err(Fault::SnapshotNotRetained { content });
         }
         let newer = order.last_retained;
-        if position < newer && newer <= self.beginning.cut {
+        // Of an earlier epoch a later message may be lost; that the epoch changed says so.
+        let is_promised = newer <= self.beginning.cut && newer.epoch == self.beginning.cut.epoch;
+        if position < newer && is_promised {
             return Err(Fault::SnapshotStale { subscriber: self.subscriber, position, newer });
         }
         Ok(())
@@ -202,7 +221,7 @@ impl Subscription {
         }
         let hole = |expected| Err(Fault::Hole { subscriber: self.subscriber, expected });
         let mut replayed_from = match self.run {
-            Some((_, last)) if last != beginning.cut => return hole(after(last)),
+            Some((_, last)) if !reaches(last, beginning.cut) => return hole(after(last)),
             Some((first, _)) => first,
             None => after(beginning.cut),
         };
@@ -237,6 +256,12 @@ impl Subscription {
     fn unfit(&self, kind: Kind, position: Position) -> Fault {
         Fault::KindUnfit { subscriber: self.subscriber, kind, position }
     }
+}
+
+/// Whether a message is the last one before a cut. Messages that a new epoch has saved keep the positions that they had,
+/// and the seqs go on from them.
+fn reaches(last: Position, cut: Position) -> bool {
+    last == cut || (last.epoch < cut.epoch && last.seq == cut.seq)
 }
 
 fn after(position: Position) -> Position {

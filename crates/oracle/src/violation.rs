@@ -93,8 +93,7 @@ pub enum Fault {
         /// Seen there now.
         second: ContentId,
     },
-    /// One message in two places. (After a change of epoch, a retry of what was never acknowledged may get
-    /// another.)
+    /// One message in two places. (After a change of epoch it may get another, if the new epoch has lost the first.)
     #[error("content {} was doubled: it is at {first} and at {second}", content.0)]
     Doubled {
         /// Which.

@@ -157,11 +157,18 @@ fn two_messages_in_one_place() {
 fn one_message_in_two_places() {
     let doubled = Fault::Doubled { content: content(3), first: at(3), second: at(4) };
     assert_eq!(fault_of(&flow(), &[update(3, 3)], &[update(3, 3), update(4, 3)]), doubled);
-    // After a change of epoch a retry may be placed anew, but not if it was acknowledged.
-    let later = Position::new(8, 1);
-    let retried = [update(3, 3), attempt(3), duplicate(3, later)];
+    // After a change of epoch it may be placed anew, but not if the new epoch has saved it where it was.
+    let later = Position::new(8, 4);
+    let delivery = Delivery {
+        kind: Kind::Historical,
+        position: at(3),
+        qos: Qos::Guaranteed,
+        content: content(3),
+        retained: true,
+    };
+    let saved = [update(3, 3), attempt(3), duplicate(3, later), begin(9, fresh(later)), got_as(9, delivery)];
     let doubled = Fault::Doubled { content: content(3), first: at(3), second: later };
-    assert_eq!(fault_of(&flow(), &[update(3, 3)], &retried), doubled);
+    assert_eq!(fault_of(&flow(), &[update(3, 3)], &saved), doubled);
 }
 
 #[test]

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
+use socket2::Socket;
 use sterna_model::Code;
 
+use crate::listen::BACKLOG;
 use crate::mailbox::{Accepted, ShardMailbox};
 use crate::metrics::{Gauge, ShardMetrics};
 use crate::shard::refuse;
@@ -17,9 +19,9 @@ const WAKER: Token = Token(usize::MAX);
 /// How long to wait when the process has no descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// A bound address.
+/// A bound address that does not listen yet.
 pub(crate) struct Listener {
-    pub(crate) socket: std::net::TcpListener,
+    pub(crate) socket: Socket,
     pub(crate) encrypted: bool,
 }
 
@@ -56,6 +58,7 @@ impl StopAcceptor {
 }
 
 impl Acceptor {
+    /// Begins to listen.
     pub(crate) fn new(
         listeners: Vec<Listener>,
         shards: Vec<ShardMailbox>,
@@ -67,7 +70,8 @@ impl Acceptor {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut registered = Vec::new();
         for (at, listener) in listeners.into_iter().enumerate() {
-            let mut socket = TcpListener::from_std(listener.socket);
+            listener.socket.listen(BACKLOG)?;
+            let mut socket = TcpListener::from_std(listener.socket.into());
             poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
             registered.push((socket, listener.encrypted));
         }

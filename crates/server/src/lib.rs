@@ -3,6 +3,7 @@
 mod acceptor;
 mod admin;
 mod clock;
+mod cluster;
 mod core_thread;
 mod delivery;
 mod lifecycle;
@@ -10,7 +11,9 @@ mod listen;
 mod mailbox;
 mod member;
 mod metrics;
+mod offload;
 mod pages;
+mod peers;
 mod process;
 mod reload;
 mod settings;

@@ -5,6 +5,7 @@ use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
@@ -16,6 +17,9 @@ use crate::member::Member;
 use crate::process::{UserError, become_user, notify_supervisor, raise_descriptors};
 use crate::reload::{SettingsError, taken_up};
 use crate::trace::{self, Logs, Queue};
+
+/// How often a member that joins a cluster looks whether clients may find it.
+const OPEN_CHECK: Duration = Duration::from_millis(20);
 
 /// Why a member could not be started. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +38,9 @@ pub enum ServeError {
     /// A key, token or certificate cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The part in the cluster cannot be taken.
+    #[error("cluster: {0}")]
+    Cluster(String),
     /// The system refuses something that every server needs.
     #[error("cannot {what}: {source}")]
     System {
@@ -63,19 +70,21 @@ pub fn serve(loaded: &Loaded, load: impl Fn() -> Result<Loaded, Vec<ConfigError>
     }
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system("listen for signals"))?;
     // Ports below 1024 and the limit of open files may need root; everything after them must not.
-    let bound = Bound::new(config)?;
+    let mut bound = Bound::new(config)?;
     let descriptors = raise_descriptors(config.process.descriptors_max as u64);
     if let Some(user) = &config.process.run_as_user {
         become_user(user)?;
     }
     let logs = trace::start(&config.log, &config.extensions).map_err(ServeError::Logs)?;
     end_on_panic(logs.queue().clone());
-    let port = bound.plain_port();
-    bound.announce();
-    let member = Member::start(config, bound, descriptors, logs.queue().clone())?;
-    advise(loaded, port);
-    member.begin_service();
-    notify_supervisor("READY=1");
+    let places = std::mem::take(&mut bound.places);
+    places.announce(false);
+    let mut member = Member::start(config, bound, descriptors, logs.queue().clone())?;
+    if wait_to_open(&member, &draining) {
+        advise(loaded, places.plain_port());
+        member.begin_service(&places)?;
+        notify_supervisor("READY=1");
+    }
     for signal in signals.forever() {
         if signal == SIGHUP {
             reload(&member, loaded, &load, &logs);
@@ -88,6 +97,18 @@ pub fn serve(loaded: &Loaded, load: impl Fn() -> Result<Loaded, Vec<ConfigError>
     member.drain(config.process.drain_time);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits until clients may find this member; false if it is to stop before.
+fn wait_to_open(member: &Member, draining: &AtomicBool) -> bool {
+    let start = Instant::now();
+    while !member.may_open(start.elapsed()) {
+        if draining.load(Relaxed) {
+            return false;
+        }
+        thread::sleep(OPEN_CHECK);
+    }
+    true
 }
 
 /// Takes up what may change while the server runs, all of it or nothing.

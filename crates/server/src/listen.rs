@@ -1,7 +1,7 @@
 //! Listening sockets: bound before anything else happens, so that a taken port is told at once.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use sterna_config::{Address, Config, Endpoint, Host};
@@ -10,7 +10,7 @@ use crate::acceptor::Listener;
 use crate::admin::{Interface, Kind};
 
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// An address cannot be bound.
 #[derive(Debug, thiserror::Error)]
@@ -24,15 +24,20 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// Every socket that the configuration asks for.
+/// Every socket that the configuration asks for. Nobody listens for clients yet: a member that
+/// joins a cluster is not to be found before it is of use.
 #[derive(Default)]
 pub(crate) struct Bound {
     pub(crate) clients: Vec<Listener>,
     pub(crate) interfaces: Vec<Interface>,
-    places: Vec<Place>,
+    pub(crate) places: Places,
 }
 
-/// Where a socket listens.
+/// Where the sockets are.
+#[derive(Default)]
+pub(crate) struct Places(Vec<Place>);
+
+/// Where a socket is.
 struct Place {
     address: SocketAddr,
     encrypted: bool,
@@ -59,6 +64,9 @@ impl Bound {
         ] {
             let Some(Endpoint { listen, encrypted, credentials }) = endpoint else { continue };
             for socket in bound.bind(listen, *encrypted, parameter)? {
+                let failed = |source| BindError { address: listen.to_string(), parameter, source };
+                socket.listen(BACKLOG).map_err(failed)?;
+                let socket = socket.into();
                 let (encrypted, credentials) = (*encrypted, credentials.clone());
                 bound.interfaces.push(Interface { kind, socket, encrypted, credentials });
             }
@@ -71,31 +79,36 @@ impl Bound {
         address: &Address,
         encrypted: bool,
         parameter: &'static str,
-    ) -> Result<Vec<TcpListener>, BindError> {
+    ) -> Result<Vec<Socket>, BindError> {
         let failed = |source| BindError { address: address.to_string(), parameter, source };
         let sockets = bind(address).map_err(failed)?;
         for socket in &sockets {
-            let address = socket.local_addr().map_err(failed)?;
-            self.places.push(Place { address, encrypted, parameter });
+            let address = socket.local_addr().map_err(failed)?.as_socket().expect("an IP socket");
+            self.places.0.push(Place { address, encrypted, parameter });
         }
         Ok(sockets)
     }
+}
 
+impl Places {
     /// Port of the first plain client address.
     pub(crate) fn plain_port(&self) -> Option<u16> {
-        self.places.iter().find(|place| place.parameter == "Listen").map(|place| place.address.port())
+        self.0.iter().find(|place| place.parameter == "Listen").map(|place| place.address.port())
     }
 
-    /// One line for each socket, with the port that the system chose where the configuration says 0.
-    pub(crate) fn announce(&self) {
-        for Place { address, encrypted, parameter } in &self.places {
-            tracing::info!(%address, encrypted, %parameter, "listening");
+    /// One line for each socket for clients, or for each other one, with the port that the system chose where the
+    /// configuration says 0.
+    pub(crate) fn announce(&self, for_clients: bool) {
+        for Place { address, encrypted, parameter } in &self.0 {
+            if parameter.starts_with("Listen") == for_clients {
+                tracing::info!(%address, encrypted, %parameter, "listening");
+            }
         }
     }
 }
 
 /// Binds an address. `*` is every interface: IPv6 and IPv4 in one socket, or IPv4 alone where there is no IPv6.
-fn bind(address: &Address) -> io::Result<Vec<TcpListener>> {
+fn bind(address: &Address) -> io::Result<Vec<Socket>> {
     let port = address.port;
     match &address.host {
         Host::Any => {
@@ -117,7 +130,7 @@ fn bind(address: &Address) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-fn bind_one(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
+fn bind_one(address: SocketAddr, only_v6: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(only_v6)?;
@@ -125,12 +138,13 @@ fn bind_one(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     fn config(options: &[String]) -> Config {
@@ -145,7 +159,7 @@ mod tests {
         options.extend(["Monitor=HTTP,PROMETHEUS".into(), "MonitorHTTP.Authentication=false".into()]);
         let bound = Bound::new(&config(&options)).unwrap();
         assert_eq!((bound.clients.len(), bound.interfaces.len()), (1, 2));
-        assert!(bound.plain_port().is_some_and(|port| port > 0));
+        assert!(bound.places.plain_port().is_some_and(|port| port > 0));
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, unbounded};
 use mio::Waker;
 use sterna_broker::core::{Effect, Event};
+use sterna_link::LinkEvent;
 
 use crate::delivery::Delivery;
 use crate::settings::Settings;
@@ -29,6 +30,11 @@ pub(crate) enum ToShard {
     Accepted(Accepted),
     /// New settings are in force.
     Reload(Arc<Settings>),
+    /// Ask so many clients to move to another member.
+    Offload {
+        /// Clients.
+        clients: u64,
+    },
     /// Tell the clients to go, within this time, then end.
     Drain {
         /// Milliseconds.
@@ -53,9 +59,19 @@ pub(crate) enum ShardEffect {
     Deliver(Arc<Delivery>),
 }
 
-/// The core's end: what shards send.
+/// What the core is told besides the shards' events.
+#[derive(Debug)]
+pub(crate) enum ToCoreThread {
+    /// By the links. Their own receipts bound what waits.
+    Link(LinkEvent),
+    /// The member will stop: hand over, and say so here when nothing waits for it.
+    Leave(Sender<()>),
+}
+
+/// The core's end: what shards and links send.
 pub(crate) struct CoreInbox {
     batches: Receiver<Vec<Event>>,
+    orders: Receiver<ToCoreThread>,
     bed: Arc<CoreBed>,
 }
 
@@ -67,24 +83,64 @@ struct CoreBed {
     sleep: Sleep,
 }
 
+/// All shards have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended;
+
 impl CoreInbox {
-    /// The next batch; sleeps up to `timeout` until there is one.
-    pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Vec<Event>, RecvTimeoutError> {
-        match self.batches.try_recv() {
-            Ok(batch) => return Ok(batch),
-            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => {}
+    /// Sleeps up to `timeout`, or until something is here.
+    pub(crate) fn sleep(&self, timeout: Duration) {
+        if !self.is_empty() {
+            return;
         }
         self.bed.thread.get_or_init(thread::current);
         self.bed.sleep.lie_down();
-        if self.batches.is_empty() {
+        if self.is_empty() {
             thread::park_timeout(timeout);
         }
         self.bed.sleep.get_up();
-        self.batches.try_recv().map_err(|error| match error {
-            TryRecvError::Empty => RecvTimeoutError::Timeout,
-            TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
-        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.orders.is_empty()
+    }
+
+    /// The next batch of a shard, if there is one.
+    pub(crate) fn try_batch(&self) -> Result<Option<Vec<Event>>, Ended> {
+        match self.batches.try_recv() {
+            Ok(batch) => Ok(Some(batch)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Ended),
+        }
+    }
+
+    /// The next order, if there is one.
+    pub(crate) fn try_order(&self) -> Option<ToCoreThread> {
+        self.orders.try_recv().ok()
+    }
+}
+
+impl CoreBed {
+    /// To be called behind what was sent.
+    fn wake(&self) {
+        if self.sleep.ends() {
+            self.thread.get().expect("set before the core lies down for the first time").unpark();
+        }
+    }
+}
+
+/// The way to the core of links and of the member's life.
+#[derive(Clone)]
+pub(crate) struct CoreOrders {
+    orders: Sender<ToCoreThread>,
+    bed: Arc<CoreBed>,
+}
+
+impl CoreOrders {
+    pub(crate) fn send(&self, order: ToCoreThread) {
+        // A core that has ended needs nothing any more.
+        let _ = self.orders.send(order);
+        self.bed.wake();
     }
 }
 
@@ -102,18 +158,19 @@ impl ToCore {
             // Without a core the member is stopping; the shard finds out from its mailbox.
             TrySendError::Full(batch) | TrySendError::Disconnected(batch) => batch,
         })?;
-        if self.bed.sleep.ends() {
-            self.bed.thread.get().expect("set before the core lies down for the first time").unpark();
-        }
+        self.bed.wake();
         Ok(())
     }
 }
 
-/// The way to the core.
-pub(crate) fn core_queue() -> (ToCore, CoreInbox) {
-    let (sender, receiver) = bounded(BATCHES_MAX);
+/// The ways to the core: of the shards, and of everybody else.
+pub(crate) fn core_queue() -> (ToCore, CoreOrders, CoreInbox) {
+    let (batches_sender, batches) = bounded(BATCHES_MAX);
+    let (orders_sender, orders) = unbounded();
     let bed = Arc::new(CoreBed::default());
-    (ToCore { batches: sender, bed: bed.clone() }, CoreInbox { batches: receiver, bed })
+    let to_core = ToCore { batches: batches_sender, bed: bed.clone() };
+    let core_orders = CoreOrders { orders: orders_sender, bed: bed.clone() };
+    (to_core, core_orders, CoreInbox { batches, orders, bed })
 }
 
 /// A shard's end of its mailboxes.
@@ -244,28 +301,34 @@ mod tests {
     /// The same with the core: a shard sends, and the core's answer makes it send again.
     #[test]
     fn no_batch_is_slept_through() {
-        let (to_core, inbox) = core_queue();
+        let (to_core, _orders, inbox) = core_queue();
         let (answer, answers) = bounded(1);
         let core = thread::spawn(move || {
             for round in 0..ROUNDS {
                 let start = Instant::now();
                 let batch = loop {
-                    match inbox.recv_timeout(LOST) {
-                        Err(RecvTimeoutError::Timeout) if start.elapsed() < LOST => {}
+                    match inbox.try_batch() {
+                        Ok(None) if start.elapsed() < LOST => inbox.sleep(LOST),
                         result => break result,
                     }
                 };
-                assert_eq!(batch.map(|batch| batch.len()).ok(), Some(0), "slept through batch {round}");
+                assert_eq!(
+                    batch.map(|batch| batch.map(|it| it.len())),
+                    Ok(Some(0)),
+                    "slept through batch {round}"
+                );
                 answer.send(()).unwrap();
             }
-            inbox.recv_timeout(Duration::from_millis(1)).err()
+            while let Ok(None) = inbox.try_batch() {
+                inbox.sleep(Duration::from_millis(1));
+            }
         });
         for _ in 0..ROUNDS {
             to_core.try_send(Vec::new()).unwrap();
             answers.recv().unwrap();
         }
         drop(to_core);
-        assert_eq!(core.join().unwrap(), Some(RecvTimeoutError::Disconnected));
+        core.join().unwrap();
     }
 
     #[test]

@@ -5,35 +5,54 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mio::{Poll, Waker};
-use sterna_broker::core::{Core, CoreLimits, ShardSet};
+use sterna_broker::core::{Core, CoreLimits, CoreSettings, ShardSet};
 use sterna_config::Config;
-use sterna_model::{Epoch, ShardId};
+use sterna_link::{LinkEvent, Links};
+use sterna_model::ShardId;
 
-use crate::acceptor::{Acceptor, StopAcceptor};
+use crate::acceptor::{Acceptor, Listener, StopAcceptor};
 use crate::admin::{self, Admin, Bounds, Figures};
 use crate::clock::Clock;
+use crate::cluster::{ClusterSettings, ClusterStatus};
 use crate::core_thread::CoreThread;
 use crate::lifecycle::{ServeError, system};
-use crate::listen::Bound;
-use crate::mailbox::{ShardMailbox, ToShard, core_queue, shard_mailbox};
+use crate::listen::{Bound, Places};
+use crate::mailbox::{CoreOrders, ShardMailbox, ToCore, ToCoreThread, ToShard, core_queue, shard_mailbox};
 use crate::metrics::{CoreMetrics, Gauge, ShardMetrics};
+use crate::offload::Offload;
+use crate::peers::Peers;
 use crate::reload::{SettingsError, cache_bytes_max, settings};
+use crate::settings::Settings;
 use crate::shard::{Shard, ShardSetup, WAKER};
 use crate::status::{MemberStatus, VERSION};
 use crate::trace::Queue;
 
 /// Descriptors that are neither clients nor a shard's: files, listeners, monitoring.
 const OWN_DESCRIPTORS: u64 = 64 + 2 * admin::CONNECTIONS_MAX as u64;
+/// A member that finds no other one for so long is the first.
+const ALONE: Duration = Duration::from_millis(1500);
+/// A member that joins a cluster is hidden from clients for so long at most.
+const HIDDEN_MAX: Duration = Duration::from_secs(15);
+/// A member that stops waits for so long at most for those who depend on it.
+const HAND_OVER_MAX: Duration = Duration::from_secs(10);
 /// Descriptors of a shard: its poll and its waker.
 const SHARD_DESCRIPTORS: u64 = 2;
 
 /// The threads of a running member, and the ways to them.
 pub(crate) struct Member {
     shards: Vec<ShardMailbox>,
-    stop_acceptor: StopAcceptor,
+    core: CoreOrders,
+    /// The core ends when the last of these has gone.
+    keeps_core: ToCore,
+    cluster: Arc<ClusterStatus>,
+    /// None for a single server.
+    links: Option<Links>,
+    /// Until clients are welcome.
+    listeners: Vec<Listener>,
+    stop_acceptor: Option<StopAcceptor>,
     admin: Admin,
     figures: Arc<Figures>,
-    /// Acceptor, shards, core, in the order in which they end.
+    /// Shards, core, in the order in which they end; in front of them the acceptor.
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -48,53 +67,39 @@ impl Member {
         let clock = Clock::new();
         let shards = shard_count(config);
         let settings = settings(config, shards)?;
-        let epoch = epoch();
         let core_metrics = Arc::new(CoreMetrics::default());
-        core_metrics.epoch.set(epoch.0);
-        let status = Arc::new(MemberStatus::new(config.delivery_mode, core_metrics.clone(), clock));
-        let (to_core, inbox) = core_queue();
-        let mut threads = Vec::new();
-        let mut mailboxes = Vec::new();
-        let mut metrics = Vec::new();
-        for id in (0..shards).map(ShardId) {
-            let poll = Poll::new().map_err(system("open a poll"))?;
-            let waker = Waker::new(poll.registry(), WAKER).map_err(system("open a waker"))?;
-            let (mailbox, inbox) = shard_mailbox(waker);
-            let shard_metrics = Arc::new(ShardMetrics::default());
-            metrics.push(shard_metrics.clone());
-            mailboxes.push(mailbox);
-            let setup = ShardSetup {
-                id,
-                poll,
-                inbox,
-                core: to_core.clone(),
-                settings: settings.clone(),
-                metrics: shard_metrics,
-                status: status.clone(),
-                clock,
-                seed: random_seed()?,
-            };
-            threads.push(spawn(&format!("shard-{}", id.0), &status, move || Shard::new(setup).run())?);
-        }
-        drop(to_core);
+        let cluster_settings = ClusterSettings::new(config);
+        cluster_settings.warn_of_missing_password(config);
+        let cluster = Arc::new(ClusterStatus::new(cluster_settings.clone()));
+        let status =
+            Arc::new(MemberStatus::new(config.delivery_mode, core_metrics.clone(), cluster.clone(), clock));
+        let (to_core, core_orders, inbox) = core_queue();
+        let Shards { mut threads, mailboxes, metrics } =
+            start_shards(shards, &to_core, &settings, &status, clock)?;
+        let nonce = u128::from(random_seed()?) << 64 | u128::from(random_seed()?);
+        let limits = core_limits(config, shards);
+        let replica = cluster_settings.replica(config, nonce, random_seed()?);
+        let core = Core::new(CoreSettings { limits, replica, seed: random_seed()? }, clock.now());
         let core = CoreThread {
-            core: Core::new(epoch, core_limits(config, shards), random_seed()?),
+            core: core.map_err(|error| ServeError::Cluster(error.to_string()))?,
             inbox,
             shards: mailboxes.clone(),
             metrics: core_metrics.clone(),
+            cluster: cluster.clone(),
             clock,
+            peers: Peers::default(),
+            offload: config.cluster.connection_offload.then(Offload::default),
+            shard_metrics: metrics.clone(),
+            status: status.clone(),
+            leaving: None,
         };
         threads.push(spawn("core", &status, move || core.run())?);
+        let orders = core_orders.clone();
+        let tell = move |event: LinkEvent| orders.send(ToCoreThread::Link(event));
+        let links = cluster_settings.links(config, nonce).map(|settings| sterna_link::start(settings, tell));
+        let links = links.transpose().map_err(|error| ServeError::Cluster(error.to_string()))?;
         let bounds = bounds(config, shards, descriptors);
         let refused = Arc::new(Gauge::default());
-        let (acceptor, stop_acceptor) = Acceptor::new(
-            bound.clients,
-            mailboxes.clone(),
-            metrics.clone(),
-            bounds.connections,
-            refused.clone(),
-        )
-        .map_err(system("watch the listening sockets"))?;
         let figures =
             Arc::new(Figures { shards: metrics, core: core_metrics, refused, status, log, bounds, clock });
         let admin = admin::start(admin::Setup {
@@ -104,13 +109,42 @@ impl Member {
             log_interval: config.log.stats_interval,
         })
         .map_err(system("start the monitoring thread"))?;
-        threads.insert(0, spawn("acceptor", &figures.status, move || acceptor.run())?);
-        Ok(Self { shards: mailboxes, stop_acceptor, admin, figures, threads })
+        Ok(Self {
+            shards: mailboxes,
+            core: core_orders,
+            keeps_core: to_core,
+            cluster,
+            links,
+            listeners: bound.clients,
+            stop_acceptor: None,
+            admin,
+            figures,
+            threads,
+        })
+    }
+
+    /// Whether clients are better sent to this member than not, `waited` after its start. One that joins a cluster
+    /// stays hidden until it has the messages and nobody waits for it, but not so long that a liveness probe ends it.
+    pub(crate) fn may_open(&self, waited: Duration) -> bool {
+        let is_alone = !self.cluster.was_linked() && waited >= ALONE;
+        self.links.is_none() || self.cluster.is_settled() || is_alone || waited >= HIDDEN_MAX
     }
 
     /// Clients are welcome from here on.
-    pub(crate) fn begin_service(&self) {
+    pub(crate) fn begin_service(&mut self, places: &Places) -> Result<(), ServeError> {
+        let figures = &self.figures;
+        let (acceptor, stop_acceptor) = Acceptor::new(
+            std::mem::take(&mut self.listeners),
+            self.shards.clone(),
+            figures.shards.clone(),
+            figures.bounds.connections,
+            figures.refused.clone(),
+        )
+        .map_err(system("listen for clients"))?;
+        self.stop_acceptor = Some(stop_acceptor);
+        self.threads.insert(0, spawn("acceptor", &figures.status, move || acceptor.run())?);
         self.figures.status.begin_service();
+        places.announce(true);
         let Bounds { connections, memory_bytes, .. } = self.figures.bounds;
         tracing::info!(
             version = %VERSION,
@@ -121,6 +155,7 @@ impl Member {
             memory_bytes,
             "ready"
         );
+        Ok(())
     }
 
     /// Puts another configuration into force.
@@ -137,20 +172,88 @@ impl Member {
         Ok(())
     }
 
-    /// Tells every client within the window to go, and ends when all have gone.
-    pub(crate) fn drain(self, window: Duration) {
+    /// Hands over, tells every client within the window to go, and ends when all have gone. A member that votes hands
+    /// over first, and goes on following; one that does not vote is dismissed, and serves nobody after that.
+    pub(crate) fn drain(mut self, window: Duration) {
         self.figures.status.begin_drain();
+        let votes = self.cluster.is_seed();
+        if votes {
+            self.hand_over();
+        }
         tracing::info!("draining: clients are told when to come back");
-        self.stop_acceptor.stop();
+        if let Some(acceptor) = &self.stop_acceptor {
+            acceptor.stop();
+        }
         let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         for shard in &self.shards {
             shard.send(ToShard::Drain { window_ms });
         }
-        for thread in self.threads {
-            thread.join().expect("a panic ends the process");
+        let core = self.threads.pop().expect("the core is the last of them");
+        std::mem::take(&mut self.threads).into_iter().for_each(join);
+        if !votes {
+            self.hand_over();
+        }
+        drop(self.keeps_core);
+        join(core);
+        if let Some(links) = self.links {
+            links.stop();
         }
         self.admin.stop();
     }
+
+    /// Waits until nothing in the cluster depends on this member, within bounds.
+    fn hand_over(&self) {
+        if self.links.is_none() {
+            return;
+        }
+        let (left, leaving) = crossbeam_channel::bounded(1);
+        self.core.send(ToCoreThread::Leave(left));
+        if leaving.recv_timeout(HAND_OVER_MAX).is_err() {
+            tracing::warn!("the cluster still depends on this member, which stops all the same");
+        }
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    thread.join().expect("a panic ends the process");
+}
+
+/// The shards' threads, and the ways to them.
+struct Shards {
+    threads: Vec<JoinHandle<()>>,
+    mailboxes: Vec<ShardMailbox>,
+    metrics: Vec<Arc<ShardMetrics>>,
+}
+
+fn start_shards(
+    count: u16,
+    to_core: &ToCore,
+    settings: &Arc<Settings>,
+    status: &Arc<MemberStatus>,
+    clock: Clock,
+) -> Result<Shards, ServeError> {
+    let mut shards = Shards { threads: Vec::new(), mailboxes: Vec::new(), metrics: Vec::new() };
+    for id in (0..count).map(ShardId) {
+        let poll = Poll::new().map_err(system("open a poll"))?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(system("open a waker"))?;
+        let (mailbox, inbox) = shard_mailbox(waker);
+        let metrics = Arc::new(ShardMetrics::default());
+        shards.metrics.push(metrics.clone());
+        shards.mailboxes.push(mailbox);
+        let setup = ShardSetup {
+            id,
+            poll,
+            inbox,
+            core: to_core.clone(),
+            settings: settings.clone(),
+            metrics,
+            status: status.clone(),
+            clock,
+            seed: random_seed()?,
+        };
+        shards.threads.push(spawn(&format!("shard-{}", id.0), status, move || Shard::new(setup).run())?);
+    }
+    Ok(shards)
 }
 
 /// Starts a thread. One that ends before the drain is a fault, also without a panic of its own.
@@ -204,11 +307,6 @@ fn bounds(config: &Config, shards: u16, descriptors: u64) -> Bounds {
         memory_bytes: config.limits.memory_bytes as u64,
         cache_bytes: cache_bytes_max(config) as u64,
     }
-}
-
-/// The lineage of a cluster of one begins with the process: its memory does.
-fn epoch() -> Epoch {
-    Epoch(Clock::unix_ms() / 1000)
 }
 
 fn random_seed() -> Result<u64, ServeError> {

@@ -113,6 +113,17 @@ pub(crate) struct CoreMetrics {
     pub(crate) publishers: Gauge,
     pub(crate) cache_bytes: Gauge,
     pub(crate) epoch: Gauge,
+    /// Number of the role in the agreement.
+    pub(crate) role: Gauge,
+    pub(crate) term: Gauge,
+    pub(crate) committed: Gauge,
+    pub(crate) applied: Gauge,
+    pub(crate) has_leader: Gauge,
+    pub(crate) elections: Gauge,
+    pub(crate) links: Gauge,
+    pub(crate) batches_waiting: Gauge,
+    pub(crate) batches_forwarded: Gauge,
+    pub(crate) log_bytes: Gauge,
     pub(crate) batch_us: Histogram,
 }
 

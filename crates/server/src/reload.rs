@@ -27,9 +27,14 @@ pub enum SettingsError {
 /// The share of memory for sessions and queues; the rest is the cache's.
 const SESSIONS_DIVISOR: usize = 4;
 
+/// In a cluster, the share of memory for the log.
+const LOG_DIVISOR: usize = 8;
+
 /// Bytes of the cache: subjects, history, snapshots.
 pub(crate) fn cache_bytes_max(config: &Config) -> usize {
-    config.limits.memory_bytes - config.limits.memory_bytes / SESSIONS_DIVISOR
+    let memory_bytes = config.limits.memory_bytes;
+    let log_bytes = if config.cluster.members.len() > 1 { memory_bytes / LOG_DIVISOR } else { 0 };
+    memory_bytes - memory_bytes / SESSIONS_DIVISOR - log_bytes
 }
 
 /// The running configuration with what SIGHUP takes up from a newer one; the rest waits for a restart.

@@ -7,6 +7,7 @@ use sterna_model::DeliveryMode;
 use sterna_wire::http::Response;
 
 use crate::clock::Clock;
+use crate::cluster::ClusterStatus;
 use crate::metrics::CoreMetrics;
 
 /// Version of the server software.
@@ -26,13 +27,19 @@ pub(crate) struct MemberStatus {
     stage: AtomicU8,
     pub(crate) mode: DeliveryMode,
     core: Arc<CoreMetrics>,
+    cluster: Arc<ClusterStatus>,
     clock: Clock,
 }
 
 impl MemberStatus {
     /// A member whose threads are being started.
-    pub(crate) fn new(mode: DeliveryMode, core: Arc<CoreMetrics>, clock: Clock) -> Self {
-        Self { stage: AtomicU8::new(Stage::Starting as u8), mode, core, clock }
+    pub(crate) fn new(
+        mode: DeliveryMode,
+        core: Arc<CoreMetrics>,
+        cluster: Arc<ClusterStatus>,
+        clock: Clock,
+    ) -> Self {
+        Self { stage: AtomicU8::new(Stage::Starting as u8), mode, core, cluster, clock }
     }
 
     /// Every thread runs.
@@ -58,7 +65,7 @@ impl MemberStatus {
     /// The answer to a health request: `/health/live` is about the process, the others about taking clients.
     pub(crate) fn health(&self, path: &str) -> Response {
         let body = self.body();
-        if path == "/health/live" || self.is_ready() {
+        if path == "/health/live" || (self.is_ready() && self.cluster.serves()) {
             Response::json(200, body)
         } else {
             Response::json(503, body).header("Retry-After", "1")
@@ -68,7 +75,8 @@ impl MemberStatus {
     fn body(&self) -> Vec<u8> {
         let status = match self.stage.load(Relaxed) {
             stage if stage == Stage::Starting as u8 => "starting",
-            stage if stage == Stage::Ok as u8 => "ok",
+            stage if stage == Stage::Ok as u8 && self.cluster.serves() => "ok",
+            stage if stage == Stage::Ok as u8 => "no_quorum",
             _ => "draining",
         };
         let (mode, epoch) = (self.mode.name(), self.core.epoch.value());
@@ -84,11 +92,17 @@ impl MemberStatus {
 
 #[cfg(test)]
 mod tests {
+    use sterna_broker::core::CoreStatus;
+    use sterna_config::Config;
+
     use super::*;
+    use crate::cluster::ClusterSettings;
 
     #[test]
-    fn a_member_is_ready_between_its_start_and_its_drain() {
-        let status = MemberStatus::new(DeliveryMode::Guaranteed, Arc::default(), Clock::new());
+    fn a_member_is_ready_between_its_start_and_its_drain_while_it_has_a_quorum() {
+        let cluster = Arc::new(ClusterStatus::new(ClusterSettings::new(&Config::default())));
+        let status =
+            MemberStatus::new(DeliveryMode::Guaranteed, Arc::default(), cluster.clone(), Clock::new());
         let told = |path| {
             let response = status.health(path);
             (response.status(), String::from_utf8(response.body().to_vec()).unwrap())
@@ -101,6 +115,17 @@ mod tests {
         assert_eq!(told("/health/ready"), (503, body("starting")));
         assert_eq!(told("/health/live"), (200, body("starting")));
         status.begin_service();
+        assert_eq!(told("/health/ready"), (503, body("no_quorum")));
+        assert_eq!(told("/health/live"), (200, body("no_quorum")));
+        let alone = CoreStatus {
+            replica: None,
+            has_state: true,
+            log_bytes: 0,
+            batches_waiting: 0,
+            batches_forwarded: 0,
+            elections: 0,
+        };
+        cluster.update(&alone, 0, &CoreMetrics::default());
         assert_eq!(told("/health/ready"), (200, body("ok")));
         assert_eq!(told("/health"), (200, body("ok")));
         status.begin_drain();

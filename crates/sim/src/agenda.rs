@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::client::ClientId;
+use crate::links::LinkId;
 use crate::member::MemberId;
 use crate::network::SocketId;
 
-/// Something that will happen. A frame between members will be one more.
+/// Something that will happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Happening {
     /// The core of a member looks at its queue.
@@ -20,6 +21,16 @@ pub(crate) enum Happening {
     Dialled(SocketId),
     /// A member that was stopped starts.
     Start(MemberId),
+    /// A member that was told to stop does so, whoever still needs it, if it is still that process.
+    Quit(MemberId, u64),
+    /// Two members try to link up.
+    Dial(MemberId, MemberId),
+    /// A link breaks, if nothing came through on it since this was planned.
+    Starve(MemberId, MemberId, LinkId),
+    /// What goes from the first member to the second one gets through again.
+    Unblock(MemberId, MemberId),
+    /// A link that was slow is quick again.
+    Quicken(MemberId, MemberId),
     /// Something goes wrong.
     Fault,
     /// From here on nothing goes wrong any more.

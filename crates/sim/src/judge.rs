@@ -4,6 +4,8 @@ use std::fmt;
 
 use sterna_oracle::{ContentId, Observation, Oracle, Summary, Violation};
 
+use crate::scenario::Scenario;
+
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -41,9 +43,14 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new(subjects_may_be_forgotten: bool) -> Self {
-        let oracle =
-            if subjects_may_be_forgotten { Oracle::new().allow_forgotten_subjects() } else { Oracle::new() };
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let mut oracle = Oracle::new();
+        if scenario.may_forget() {
+            oracle = oracle.allow_forgotten_subjects();
+        }
+        if scenario.cluster.members > 1 {
+            oracle = oracle.allow_repeated_standard_messages();
+        }
         Self { oracle, ..Self::default() }
     }
 

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use sterna_sim::{Options, Sabotage, Tally, run};
+use sterna_sim::{Options, Sabotage, Tally, Trim, minimise, run};
 
 /// Members and clients in one thread, from a seed, with everything that can go wrong.
 #[derive(Debug, Parser)]
@@ -20,6 +20,9 @@ struct Arguments {
     /// Run this seed alone.
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+    /// So many members; if not given, each seed decides.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=5))]
+    members: Option<u16>,
     /// Tell all that happens.
     #[arg(long, requires = "seed")]
     trace: bool,
@@ -29,6 +32,15 @@ struct Arguments {
     /// Go on after a seed that failed.
     #[arg(long)]
     all: bool,
+    /// Clients do only so many operations altogether.
+    #[arg(long)]
+    operations: Option<u64>,
+    /// Leave these faults out, by their numbers in the trace.
+    #[arg(long, value_delimiter = ',')]
+    skip_faults: Vec<u32>,
+    /// Do not look for a smaller run that fails as well.
+    #[arg(long)]
+    as_it_is: bool,
 }
 
 fn sabotage(name: &str) -> Result<Sabotage, String> {
@@ -37,7 +49,12 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let options = Options { trace: arguments.trace, sabotage: arguments.sabotage };
+    let trim = Trim {
+        faults_skipped: arguments.skip_faults.iter().copied().collect(),
+        operations_max: arguments.operations,
+        members: arguments.members,
+    };
+    let options = Options { trace: arguments.trace, sabotage: arguments.sabotage, trim };
     let seeds = match arguments.seed {
         Some(seed) => seed..=seed,
         None => arguments.from..=arguments.from.saturating_add(arguments.seeds.saturating_sub(1)),
@@ -45,14 +62,22 @@ fn main() -> ExitCode {
     let mut tally = Tally::default();
     let mut failed = 0_u64;
     for seed in seeds {
-        let report = run(seed, options);
+        let report = run(seed, &options);
         report.trace.iter().for_each(|line| println!("{line}"));
         tally += report.tally;
-        if report.failure.is_some() || arguments.seed.is_some() {
-            println!("{report}");
+        if report.failure.is_none() {
+            if arguments.seed.is_some() {
+                println!("{report}");
+            }
+            continue;
         }
-        failed += u64::from(report.failure.is_some());
-        if failed > 0 && !arguments.all {
+        println!("{report}");
+        failed += 1;
+        if !arguments.as_it_is && !arguments.trace {
+            let (smallest, runs) = minimise(report, &options);
+            println!("the smallest of {runs} runs: {smallest}");
+        }
+        if !arguments.all {
             break;
         }
     }

@@ -5,13 +5,19 @@ use std::ops::AddAssign;
 
 use sterna_oracle::Summary;
 
-use crate::Failure;
+use crate::{Failure, Trim};
 
 /// What became of a run.
 #[derive(Debug)]
 pub struct Report {
-    /// Everything follows from it.
+    /// Everything follows from it, and from what was left out.
     pub seed: u64,
+    /// What was left out.
+    pub trim: Trim,
+    /// Operations that clients did.
+    pub operations: u64,
+    /// Faults, with those that were left out.
+    pub faults: u32,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
     /// What it went through.
@@ -24,13 +30,13 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, digest, .. } = self;
+        let Self { seed, digest, trim, .. } = self;
         match &self.failure {
             None => write!(f, "seed {seed}: good (digest {digest:016x})"),
             Some(failure) => write!(
                 f,
                 "seed {seed} FAILED (digest {digest:016x})\n{failure}\n\
-                 run it again: cargo run -p sterna-sim --release -- --seed {seed} --trace"
+                 run it again: cargo run -p sterna-sim --release -- --seed {seed}{trim} --trace"
             ),
         }
     }
@@ -105,8 +111,40 @@ tally! {
     denied,
     /// Connections cut.
     cuts,
-    /// Members stopped.
-    restarts,
+    /// Members killed.
+    kills,
+    /// Members told to stop.
+    leaves,
+    /// Of these, those that stopped although somebody still depended on them.
+    hasty_leaves,
+    /// Members that joined for the first time.
+    scaled_up,
+    /// Members that left for good.
+    scaled_down,
+    /// Partitions.
+    partitions,
+    /// Members that stood still for some time.
+    pauses_of_members,
+    /// Links between members that broke.
+    broken_links,
+    /// Epochs.
+    epochs,
+    /// Of these, those with messages of earlier ones.
+    salvages,
+    /// Members that got the state from another one.
+    installs,
+    /// Members that began anew by themselves.
+    rebirths,
+    /// Frames that a member did not take from another one.
+    suspicions,
+    /// Changes of the leader, as each member saw them.
+    elections,
+    /// Batches sent to the leader.
+    forwarded,
+    /// Times a client went to another member, because the one it was at could not help.
+    moves,
+    /// Connections closed because their subscriptions could not go on.
+    interrupted,
     /// Jumps of the clock.
     jumps,
     /// Subjects that were forgotten.

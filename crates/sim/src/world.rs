@@ -2,16 +2,20 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use sterna_model::Epoch;
+
 use crate::agenda::Happening;
 use crate::client::{Client, ClientId};
 use crate::judge::{Failure, Judge};
-use crate::member::{Member, MemberId};
+use crate::member::MemberId;
+use crate::member::{Aftermath, Member, Running};
 use crate::network::SocketId;
 use crate::random::Random;
 use crate::report::Report;
 use crate::sabotage::{Sabotage, Saboteur};
 use crate::scenario::Scenario;
 use crate::stage::Stage;
+use crate::trim::Trim;
 
 /// How often the world looks whether it is settled, microseconds.
 const LOOK_US: u64 = 300_000;
@@ -19,15 +23,17 @@ const LOOK_US: u64 = 300_000;
 const SETTLE_US: u64 = 120_000_000;
 
 /// Things that happen in a run, at most.
-const HAPPENINGS_MAX: u64 = 1_000_000;
+const HAPPENINGS_MAX: u64 = 2_000_000;
 
 /// What is wanted of a run besides its seed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Keep a trace.
     pub trace: bool,
     /// Break a rule, to see whether that is noticed.
     pub sabotage: Option<Sabotage>,
+    /// What to leave out.
+    pub trim: Trim,
 }
 
 /// Where a run is.
@@ -40,12 +46,23 @@ enum Phase {
     Over,
 }
 
-/// Everything. Several members are a list; what they will tell each other goes through the agenda.
+/// Everything.
 pub(crate) struct World {
     pub(crate) stage: Stage,
     pub(crate) members: Vec<Member>,
     pub(crate) clients: Vec<Client>,
-    judge: Judge,
+    pub(crate) judge: Judge,
+    /// Members from the first one on that are to run.
+    pub(crate) wanted: u16,
+    /// The last one that was founded.
+    pub(crate) epoch: Option<Epoch>,
+    /// All members were once as they should be.
+    pub(crate) was_settled: bool,
+    /// Faults so far, with those that were left out.
+    pub(crate) faults: u32,
+    /// Of its own, so that a fault that is left out does not change the next ones.
+    pub(crate) fault_random: Random,
+    pub(crate) trim: Trim,
     phase: Phase,
     /// Settled at the last look.
     settled: bool,
@@ -55,7 +72,7 @@ pub(crate) struct World {
 
 /// Runs a seed from the beginning to the end.
 #[must_use]
-pub fn run(seed: u64, options: Options) -> Report {
+pub fn run(seed: u64, options: &Options) -> Report {
     let mut world = World::new(seed, options);
     let lived = catch_unwind(AssertUnwindSafe(|| world.live()));
     if let Err(panic) = lived {
@@ -65,8 +82,12 @@ pub fn run(seed: u64, options: Options) -> Report {
     }
     world.stage.tally.runs = 1;
     world.stage.tally.happenings = world.stage.agenda.count();
+    let operations_max = world.trim.operations_max.unwrap_or(u64::MAX);
     Report {
         seed,
+        operations: operations_max - world.stage.operations_left,
+        faults: world.faults,
+        trim: world.trim,
         failure: world.judge.take_failure(),
         tally: world.stage.tally,
         digest: world.stage.agenda.digest(),
@@ -75,27 +96,43 @@ pub fn run(seed: u64, options: Options) -> Report {
 }
 
 impl World {
-    fn new(seed: u64, options: Options) -> Self {
+    fn new(seed: u64, options: &Options) -> Self {
         let mut random = Random::new(seed);
-        let scenario = Scenario::of(&mut random.fork());
+        let scenario = Scenario::of(&mut random.fork(), options.trim.members);
         let saboteur = Saboteur::new(options.sabotage, random.fork());
-        let judge = Judge::new(scenario.may_forget());
+        let judge = Judge::new(&scenario);
         let mut stage = Stage::new(random.fork(), scenario, saboteur, options.trace);
+        stage.operations_left = options.trim.operations_max.unwrap_or(u64::MAX);
         let scenario = stage.scenario.clone();
         stage.say(|| format!("{scenario:?}"));
-        let members = (0..scenario.members).map(|id| Member::new(MemberId(id), random.next())).collect();
+        let members = stage.members().map(|id| Member::new(id, random.fork())).collect();
         let clients =
             (0..scenario.clients).map(|id| Client::new(ClientId(id), random.fork(), &stage)).collect();
         let settle_by_us = scenario.chaos_us + SETTLE_US;
-        let mut world =
-            Self { stage, members, clients, judge, phase: Phase::Living, settled: false, settle_by_us };
+        let mut world = Self {
+            stage,
+            members,
+            clients,
+            judge,
+            wanted: scenario.cluster.running,
+            epoch: None,
+            was_settled: false,
+            faults: 0,
+            fault_random: random.fork(),
+            trim: options.trim.clone(),
+            phase: Phase::Living,
+            settled: false,
+            settle_by_us,
+        };
         world.begin(&scenario);
         world
     }
 
     fn begin(&mut self, scenario: &Scenario) {
-        for member in &mut self.members {
-            member.start(&mut self.stage);
+        let apart_us = self.stage.random.pick(&[0, 300_000, 2_000_000]);
+        for member in 0..scenario.cluster.running {
+            let at_us = self.stage.random.between(0, apart_us * u64::from(member));
+            self.stage.agenda.at(at_us, Happening::Start(MemberId(member)));
         }
         for client in &self.clients {
             self.stage.wake_client(client.id, 0);
@@ -117,11 +154,14 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::CoreTurn(member) => {
+            Happening::CoreTurn(member) if self.stage.is_core_turn_of(member) => {
                 let running = self.members[usize::from(member.0)].running_mut();
-                let cut = running.map(|running| running.core_turn(&mut self.stage, member));
-                cut.unwrap_or_default().into_iter().for_each(|socket| self.cut(socket));
+                let aftermath = running.map(|running| running.core_turn(&mut self.stage));
+                let Aftermath { cut, notices } = aftermath.unwrap_or_default();
+                cut.into_iter().for_each(|socket| self.cut(socket));
+                self.notice(member, notices);
             }
+            Happening::CoreTurn(_) => {}
             Happening::ShardTurn(member, shard) => {
                 if let Some(running) = self.members[usize::from(member.0)].running_mut() {
                     running.shard_turn(&mut self.stage, shard);
@@ -129,14 +169,15 @@ impl World {
             }
             Happening::ClientTurn(client) => self.client_turn(client),
             Happening::Dialled(socket) => self.dialled(socket),
-            Happening::Start(member) => {
-                let member = &mut self.members[usize::from(member.0)];
-                if !member.is_running() {
-                    member.start(&mut self.stage);
-                }
-            }
+            Happening::Start(member) => self.start(member),
+            Happening::Quit(member, process) => self.quit(member, process),
+            Happening::Dial(a, b) => self.dial(a, b),
+            Happening::Starve(a, b, link) => self.starve(a, b, link),
+            Happening::Unblock(from, to) => self.unblock(from, to),
+            Happening::Quicken(a, b) => self.stage.links.slow(a, b, 0),
             Happening::Fault if self.stage.calm => {}
             Happening::Fault => {
+                self.was_settled |= self.unsettled_member().is_none();
                 self.go_wrong();
                 let pause_us = self.stage.random.between(1, 2 * self.stage.scenario.fault_us);
                 self.stage.agenda.after(pause_us, Happening::Fault);
@@ -144,6 +185,7 @@ impl World {
             Happening::Calm => {
                 self.stage.say(|| "calm".to_owned());
                 self.stage.calm = true;
+                self.mend();
                 let now_us = self.stage.now_us();
                 self.clients.iter().for_each(|client| self.stage.wake_client(client.id, now_us));
             }
@@ -190,24 +232,10 @@ impl World {
         self.members[usize::from(member.0)].wake_shard(stage, shard, member_us);
     }
 
-    /// A member stops, and starts again after a while.
-    pub(crate) fn restart(&mut self) {
-        let member = MemberId(self.stage.random.index(self.members.len()) as u16);
-        let sockets = self.members[usize::from(member.0)].stop(&mut self.stage);
-        self.stage.tally.restarts += 1;
-        sockets.into_iter().for_each(|socket| self.cut(socket));
-        let down_us = self.stage.random.pick(&[1_000, 300_000, 3_000_000]);
-        self.stage.agenda.after(down_us, Happening::Start(member));
-    }
-
     /// Is everything as it should be at last?
     fn look(&mut self) {
-        let running = self.members.iter_mut();
-        let busy = running.map(|member| match member.running_mut() {
-            Some(running) => running.busy(),
-            None => Some("a member is stopped".to_owned()),
-        });
-        let busy = busy.flatten().next();
+        let busy = self.members.iter().filter_map(Member::running).find_map(Running::busy);
+        let busy = busy.or_else(|| self.unsettled_member());
         let unsettled = match self.phase {
             Phase::Living => self.clients.iter().find_map(|client| client.unsettled(&self.stage)),
             Phase::Leaving => {
@@ -234,6 +262,7 @@ impl World {
         self.settled = false;
         match self.phase {
             Phase::Living => {
+                self.audit();
                 let summary = self.judge.finish();
                 self.stage.tally.add_summary(&summary);
                 for client in &mut self.clients {

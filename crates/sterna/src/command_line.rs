@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::cluster::ClusterCommand;
 use crate::config::ConfigCommand;
 use crate::publish::PublishOptions;
 use crate::replay::ReplayOptions;
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Check, print and explain the configuration
     #[command(subcommand, after_help = crate::config::HELP)]
     Config(ConfigCommand),
+    /// Ask a member how the cluster is
+    #[command(subcommand, after_help = crate::cluster::HELP)]
+    Cluster(ClusterCommand),
     /// Measure a server
     Bench(sterna_bench::BenchArgs),
 }

@@ -1,6 +1,7 @@
-//! The one binary: serve, pub, sub, replay, config, bench.
+//! The one binary: serve, pub, sub, replay, config, cluster, bench.
 
 mod allocator;
+mod cluster;
 mod command_line;
 mod config;
 mod connection;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Some(Command::Sub(options)) => subscribe::run(options),
         Some(Command::Replay(options)) => replay::run(&options),
         Some(Command::Config(command)) => config::run(&command),
+        Some(Command::Cluster(command)) => cluster::run(&command),
         Some(Command::Bench(arguments)) => sterna_bench::run(&arguments),
     }
 }

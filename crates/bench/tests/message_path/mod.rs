@@ -3,16 +3,20 @@
 
 use std::sync::Arc;
 
-use sterna_broker::core::{Core, CoreLimits, Effect};
+use sterna_broker::core::{Core, CoreLimits, CoreSettings, Effect, Outputs};
 use sterna_broker::session::{Authority, Begun, Now, Output, Rules, Session};
 use sterna_broker::shard::{Audiences, Sessions};
 use sterna_model::{
-    Code, ConnectionId, DeliveryMode, Epoch, Identity, Kind, Permissions, Publish, Qos, Request, ServerInfo,
+    Code, ConnectionId, DeliveryMode, Identity, Kind, Permissions, Publish, Qos, Request, ServerInfo,
     SessionId, ShardId, Start, SubscribeItem,
 };
+use sterna_replica::{Nonce, Settings, Slot};
 use sterna_wire::native;
 use sterna_wire::websocket::{self, Decoder, Opcode, Role};
 
+const BEGIN_MS: u64 = 1_800_000_000_000;
+/// Time between two ticks of the core; there is a publish each millisecond.
+const TICK_MS: u64 = 25;
 const SUBJECT: &str = "/stocks/NYSE/IBM";
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 const MASK: [u8; 4] = [1, 2, 3, 4];
@@ -30,7 +34,7 @@ pub(crate) struct MessagePath {
     input: Vec<u8>,
     scratch: Vec<u8>,
     outputs: Vec<Output>,
-    effects: Vec<Effect>,
+    given: Outputs,
     now_ms: u64,
 }
 
@@ -75,7 +79,7 @@ impl MessagePath {
                 subscriptions_max: 100,
                 renew_before_ms: 0,
             },
-            core: Core::new(Epoch(1), limits, 1),
+            core: leading_core(limits, BEGIN_MS),
             audiences: Audiences::new(1),
             sessions: Table(Vec::new()),
             decoder: Decoder::new(Role::Server, false),
@@ -84,8 +88,8 @@ impl MessagePath {
             input: Vec::new(),
             scratch: Vec::new(),
             outputs: Vec::new(),
-            effects: Vec::new(),
-            now_ms: 1_800_000_000_000,
+            given: Outputs::default(),
+            now_ms: BEGIN_MS,
         };
         for index in 0..=subscribers {
             path.connect(index);
@@ -99,6 +103,9 @@ impl MessagePath {
     /// Publishes once; returns how many subscribers there are for the frame, and the frame's length.
     pub(crate) fn publish(&mut self) -> (usize, usize) {
         self.now_ms += 1;
+        if self.now_ms.is_multiple_of(TICK_MS) {
+            self.core.on_tick(now(self.now_ms), &mut self.given);
+        }
         self.input.clone_from(&self.frame);
         let step = self.decoder.next(&mut self.input, &mut self.shared, MESSAGE_BYTES_MAX);
         let step = step.expect("a well-formed frame");
@@ -106,7 +113,12 @@ impl MessagePath {
         let request = native::decode(text).expect("a valid request");
         self.request(0, request);
         self.obey_outputs();
-        let Some(Effect::Deliver { subject, record, .. }) = self.effects.pop() else { panic!("an audience") };
+        // The publisher's result comes after it.
+        let delivered = self.given.effects.drain(..).find_map(|effect| match effect {
+            Effect::Deliver { subject, record, .. } => Some((subject, record)),
+            _ => None,
+        });
+        let (subject, record) = delivered.expect("an audience");
         let frame = encode(&record, &mut self.scratch);
         let audience = self.audiences.hear(subject, &record).expect("someone subscribes");
         (audience.subscribers().len(), frame.len())
@@ -123,7 +135,8 @@ impl MessagePath {
         self.request(index, Request::Subscribe { id: None, items: vec![item] });
         self.sessions.0[index as usize].fetch_more(connection(index), &mut self.outputs);
         self.obey_outputs();
-        let Some(Effect::Subscribed { to, id, conflation_ms, subject, name, cut, page }) = self.effects.pop()
+        let Some(Effect::Subscribed { to, id, conflation_ms, subject, name, cut, page }) =
+            self.given.effects.pop()
         else {
             panic!("a subscription")
         };
@@ -135,7 +148,7 @@ impl MessagePath {
     }
 
     fn request(&mut self, index: u32, request: Request) {
-        let now = Now { unix_ms: self.now_ms, monotonic_us: self.now_ms * 1000 };
+        let now = now(self.now_ms);
         let me = (connection(index), SessionId(u64::from(index)));
         self.sessions.0[index as usize].handle_request(now, me, &self.rules, request, &mut self.outputs);
     }
@@ -144,11 +157,27 @@ impl MessagePath {
     fn obey_outputs(&mut self) {
         for output in self.outputs.drain(..) {
             match output {
-                Output::Core(event) => self.core.handle(self.now_ms, event, &mut self.effects),
+                Output::Core(event) => self.core.handle(now(self.now_ms), event, &mut self.given),
                 other => panic!("not expected: {other:?}"),
             }
         }
+        self.core.flush(now(self.now_ms), &mut self.given);
     }
+}
+
+fn now(now_ms: u64) -> Now {
+    Now { unix_ms: now_ms, monotonic_us: now_ms * 1000 }
+}
+
+/// A cluster of one, once it leads.
+fn leading_core(limits: CoreLimits, now_ms: u64) -> Core {
+    let replica = Settings::new(Slot(0), Nonce(1), 1, 1, 1);
+    let mut core =
+        Core::new(CoreSettings { limits, replica, seed: 1 }, now(now_ms)).expect("settings that fit");
+    while core.leader().is_none() || !core.status().has_state {
+        core.on_tick(now(now_ms), &mut Outputs::default());
+    }
+    core
 }
 
 fn connection(index: u32) -> ConnectionId {

@@ -7,7 +7,7 @@ use sterna_model::{
     Start, Subject, SubjectId,
 };
 
-use super::Cursor;
+use crate::store::Cursor;
 
 /// What can happen to the core.
 #[derive(Debug)]
@@ -172,6 +172,30 @@ pub enum Effect {
         record: Arc<Record>,
         /// From the publish.
         received_us: u64,
+    },
+    /// A one-time question cannot be answered here.
+    ReadRefused {
+        /// Who asked.
+        to: ConnectionId,
+        /// About what.
+        name: Subject,
+        /// Why.
+        code: Code,
+    },
+    /// Nobody knows what becomes of a publish of this connection. Duty: close it with the code, so that the publisher
+    /// publishes again where a retry is recognised.
+    Disconnect {
+        /// Who.
+        to: ConnectionId,
+        /// Why.
+        code: Code,
+    },
+    /// Subscriptions do not go on. Duty: close every connection that has one of them, so that the clients resume.
+    Interrupted {
+        /// Shards that may have some.
+        shards: ShardSet,
+        /// Which subject; all if none.
+        subject: Option<SubjectId>,
     },
     /// Answer a one-time question.
     Answer {

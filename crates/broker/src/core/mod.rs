@@ -1,155 +1,181 @@
-//! The core: one deterministic state machine that owns all subjects of a member and gives every message its place.
+//! The core: one deterministic state machine per member, made of the agreement, the store and what lies between them.
+//! Events, frames of other members and the time go in; effects, frames and notices come out.
 
-mod apply;
-mod budget;
-mod dedup;
+mod batches;
 mod event;
-mod expire;
+mod frame;
+mod limits;
+mod log;
+mod obey;
+mod output;
+mod parked;
 mod publish;
-mod recover;
-mod subject;
-mod subscribe;
+mod report;
+mod share;
 
-use sterna_model::{DeliveryMode, Epoch, GroupId, Seq};
+use std::collections::BTreeMap;
 
+use sterna_model::{Code, DeliveryMode, Epoch};
+use sterna_replica::{Replica, Settings, SettingsError, Slot};
+
+pub use crate::store::Cursor;
 pub use event::{Cut, Effect, Event, Page, PublishEvent, Reading, ShardSet, SubscribeEvent};
-pub use subscribe::Cursor;
+pub use frame::Load;
+pub use limits::{CoreCounters, CoreLimits, CoreSizes};
+pub use output::{Channel, Notice, Outputs, PeerEvent, PeerFrame};
+pub use report::CoreStatus;
 
-use budget::Budget;
-use dedup::Publishers;
-use expire::Schedule;
-use subject::SubjectTable;
+use crate::session::Now;
+use crate::store::Store;
+use crate::store::command::Ops;
+use log::Log;
+use parked::Parked;
+use share::Shares;
 
-/// The bounds a core keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CoreLimits {
-    /// What is promised: with `Standard` no history is kept.
-    pub mode: DeliveryMode,
-    /// History length per subject, messages.
-    pub history_messages_max: usize,
-    /// How long a message stays in history unless pushed out by count, milliseconds.
-    pub history_expire_ms: u64,
-    /// How long a snapshot stays, milliseconds; `None` is for ever.
-    pub snapshot_expire_ms: Option<u64>,
-    /// Bytes of subjects, history, snapshots and publisher windows.
-    pub cache_bytes_max: usize,
-    /// Number of I/O shards, at most [`ShardSet::SHARDS_MAX`].
-    pub shards: u16,
+/// How a core begins.
+#[derive(Clone, Debug)]
+pub struct CoreSettings {
+    /// The bounds.
+    pub limits: CoreLimits,
+    /// Slot, members and times of the agreement. In `Standard` mode only slot and members count.
+    pub replica: Settings,
+    /// Randomises the hash tables against chosen names.
+    pub seed: u64,
 }
 
-/// Counters that only grow, for the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CoreCounters {
-    /// Messages given a place (or, for standard ones, passed on).
-    pub published: u64,
-    /// Publishes recognised as retries.
-    pub duplicates: u64,
-    /// Publishes refused.
-    pub refused: u64,
-    /// Resumes answered complete.
-    pub recoveries_complete: u64,
-    /// Resumes answered with a gap.
-    pub recoveries_gap: u64,
-    /// Resumes answered with a reset.
-    pub recoveries_reset: u64,
-    /// Catch-ups that fell out of the history before they ended.
-    pub recoveries_overrun: u64,
-    /// Messages that left the history by age.
-    pub expired: u64,
-}
-
-/// Sizes at this moment, for the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CoreSizes {
-    /// Subjects known.
-    pub subjects: usize,
-    /// Bytes accounted to subjects, history, snapshots and publisher windows.
-    pub cache_bytes: usize,
-    /// Publishers remembered.
-    pub publishers: usize,
-}
-
-/// The state machine. Drain order: every call appends its effects in the order in which they happened; each
-/// shard must receive its effects in that order, because a subscription's cut is only consistent with the
-/// deliveries before and after it.
-#[derive(Debug)]
+/// The state machine. Every call appends its effects in the order in which they happened; each shard must receive its
+/// effects in that order, because a subscription's cut is only consistent with the deliveries before and after it.
 pub struct Core {
-    group: GroupId,
-    epoch: Epoch,
-    limits: CoreLimits,
-    subjects: SubjectTable,
-    publishers: Publishers,
-    schedule: Schedule,
-    budget: Budget,
-    counters: CoreCounters,
-    /// Highest last seq of any forgotten subject; subjects met for the first time start from here, so that
-    /// a position of a forgotten subject looks complete only if it was the last one.
-    floor: Seq,
+    store: Store,
+    slot: Slot,
+    members: u16,
+    /// None in `Standard` mode.
+    log: Option<Log>,
+    /// Standard messages for the other members, and their time.
+    relays: Ops,
+    relays_time_ms: u64,
+    parked: Parked,
+    shares: Shares,
+    /// What the members to which there is a link said last of their clients.
+    loads: BTreeMap<Slot, Load>,
 }
 
 impl Core {
-    /// An empty core of lineage `epoch`. `seed` randomises the hash tables against chosen names.
-    #[must_use]
-    pub fn new(epoch: Epoch, limits: CoreLimits, seed: u64) -> Self {
+    /// A core without memory.
+    ///
+    /// # Errors
+    /// The settings of the agreement cannot be used.
+    pub fn new(settings: CoreSettings, now: Now) -> Result<Self, SettingsError> {
+        let CoreSettings { limits, replica, seed } = settings;
         assert!(limits.shards > 0 && limits.shards <= ShardSet::SHARDS_MAX, "1 to 64 shards");
-        Self {
-            group: GroupId(0),
-            epoch,
-            limits,
-            subjects: SubjectTable::new(seed),
-            publishers: Publishers::new(seed, limits.history_expire_ms),
-            schedule: Schedule::default(),
-            budget: Budget::new(limits.cache_bytes_max),
-            counters: CoreCounters::default(),
-            floor: Seq(0),
-        }
+        let (slot, members) = (replica.slot, replica.members);
+        let (epoch, log) = match limits.mode {
+            DeliveryMode::Standard => (Epoch(now.unix_ms / 1000), None),
+            DeliveryMode::Guaranteed => {
+                let origin = replica.nonce.0;
+                let replica = Replica::new(replica, now.monotonic_us / 1000, now.unix_ms)?;
+                (Epoch(0), Some(Log::new(replica, slot, origin, now)))
+            }
+        };
+        let store = Store::new(epoch, limits, seed);
+        let (relays, parked) = (Ops::default(), Parked::default());
+        let (shares, loads) = (Shares::default(), BTreeMap::new());
+        Ok(Self { store, slot, members, log, relays, relays_time_ms: 0, parked, shares, loads })
     }
 
-    /// Takes one event in at `now_ms` (Unix time) and appends what follows from it.
-    pub fn handle(&mut self, now_ms: u64, event: Event, effects: &mut Vec<Effect>) {
+    /// Takes one event in. What it leads to may wait for [`Core::flush`].
+    pub fn handle(&mut self, now: Now, event: Event, out: &mut Outputs) {
+        if let Event::Publish(publish) = event {
+            self.publish(now, *publish, out);
+            return;
+        }
+        // What the connection published before comes first.
+        self.flush(now, out);
+        self.parked.start_overtaken(&event, &mut self.store, self.log.as_mut(), out);
         match event {
-            Event::Publish(publish) => self.handle_publish(now_ms, *publish, effects),
-            Event::Subscribe(subscribe) => self.handle_subscribe(now_ms, subscribe, effects),
-            Event::Continue { to, subject, cursor } => self.handle_continue(to, subject, cursor, effects),
-            Event::Unsubscribe { to, id, name } => self.handle_unsubscribe(to, id, name, effects),
-            Event::Release { shard, subjects } => self.handle_release(now_ms, shard, &subjects),
-            Event::Read { to, name, reading } => self.handle_read(to, &name, reading, effects),
+            Event::Publish(_) => unreachable!("handled above"),
+            Event::Subscribe(_) | Event::Read { .. } => self.ask(now, event, out),
+            Event::Continue { to, subject, cursor } => {
+                self.store.go_on(to, subject, cursor, &mut out.effects);
+            }
+            Event::Unsubscribe { to, id, name } => self.store.unsubscribe(to, id, name, &mut out.effects),
+            Event::Release { shard, subjects } => self.store.release(shard, &subjects),
         }
     }
 
-    /// Lets time pass: expires history, snapshots and idle subjects. Does a bounded amount of work a call.
-    pub fn on_timer(&mut self, now_ms: u64) {
-        self.expire(now_ms);
-        self.publishers.on_timer(now_ms, &mut self.budget);
+    /// A subscribe or a read: answered, refused, or parked until this member has caught up with its position.
+    fn ask(&mut self, now: Now, event: Event, out: &mut Outputs) {
+        match &mut self.log {
+            Some(log) if !log.has_state() => parked::refuse(event, Code::NoQuorum, out),
+            Some(log) if self.members > 1 && parked::is_behind(&event, &self.store) => {
+                self.parked.park(now, log.time_ms(now, &self.store), event, out);
+            }
+            log => parked::start(event, &mut self.store, log.as_mut(), out),
+        }
+    }
+
+    /// Ends a turn: what was collected goes into the log and to other members.
+    pub fn flush(&mut self, now: Now, out: &mut Outputs) {
+        self.send_relays(out);
+        if let Some(log) = &mut self.log {
+            log.flush(now, &mut self.store, out);
+        }
+    }
+
+    /// Takes in what another member, or the link to it, says.
+    pub fn on_peer(&mut self, now: Now, event: PeerEvent, out: &mut Outputs) {
+        if let PeerEvent::Down { slot } = event {
+            self.loads.remove(&slot);
+        }
+        match (&mut self.log, event) {
+            (_, PeerEvent::Frame { slot, channel: Channel::Forward, bytes })
+            | (None, PeerEvent::Frame { slot, bytes, .. }) => self.on_forward(now, slot, &bytes, out),
+            (Some(log), event) => log.on_peer(now, event, &mut self.store, out),
+            (None, PeerEvent::Up { slot }) => self.shares.begin(slot, &self.store, out),
+            (None, PeerEvent::Down { slot }) => self.shares.end(slot),
+        }
+    }
+
+    /// Lets time pass; to be called every `tick_ms` of the replica's settings.
+    pub fn on_tick(&mut self, now: Now, out: &mut Outputs) {
+        let Some(log) = &mut self.log else {
+            self.store.pass(now.unix_ms);
+            return;
+        };
+        log.on_tick(now, &mut self.store, out);
+        self.parked.watch(now, &mut self.store, log, out);
+        self.flush(now, out);
+    }
+
+    /// The member will stop: it hands over and says [`Notice::Left`] when nothing waits for it.
+    pub fn leave(&mut self, now: Now, out: &mut Outputs) {
+        match &mut self.log {
+            Some(log) => log.leave(now, &mut self.store, out),
+            None => out.notices.push(Notice::Left),
+        }
     }
 
     /// Lineage of this core.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.store.epoch()
+    }
+
+    /// What other members said of their clients.
+    #[must_use]
+    pub fn loads(&self) -> &BTreeMap<Slot, Load> {
+        &self.loads
     }
 
     /// Counters since start.
     #[must_use]
     pub fn counters(&self) -> CoreCounters {
-        self.counters
+        self.store.counters()
     }
 
     /// Sizes now.
     #[must_use]
     pub fn sizes(&self) -> CoreSizes {
-        CoreSizes {
-            subjects: self.subjects.len(),
-            cache_bytes: self.budget.used(),
-            publishers: self.publishers.len(),
-        }
-    }
-
-    /// History length in force.
-    fn history_messages_max(&self) -> usize {
-        match self.limits.mode {
-            DeliveryMode::Standard => 0,
-            DeliveryMode::Guaranteed => self.limits.history_messages_max,
-        }
+        self.store.sizes()
     }
 }

@@ -133,6 +133,21 @@ impl Session {
         &self.subscriptions
     }
 
+    /// Whether there is a subscription to the subject, or to any, in force or catching up.
+    #[must_use]
+    pub fn hears(&self, subject: Option<sterna_model::SubjectId>) -> bool {
+        let fetch = self.fetch.as_deref();
+        match subject {
+            None => {
+                !self.subscriptions.is_empty() || fetch.is_some_and(|fetch| !fetch.catching_up.is_empty())
+            }
+            Some(subject) => {
+                self.subscriptions.find(subject).is_some()
+                    || fetch.is_some_and(|fetch| fetch.catching_up.contains_key(&subject))
+            }
+        }
+    }
+
     pub(crate) fn subscriptions_mut(&mut self) -> &mut Subscriptions {
         &mut self.subscriptions
     }

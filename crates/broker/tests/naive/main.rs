@@ -4,6 +4,8 @@
 
 mod model;
 mod run;
+#[path = "../support/mod.rs"]
+mod support;
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};

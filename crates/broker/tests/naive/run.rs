@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sterna_broker::core::{
-    Core, CoreLimits, Cursor, Cut, Effect, Event, Page, PublishEvent, Reading, SubscribeEvent,
+    CoreLimits, Cursor, Cut, Effect, Event, Page, PublishEvent, Reading, SubscribeEvent,
 };
 use sterna_model::{
-    Accepted, Code, ConnectionId, Epoch, Kind, Message, Position, PublisherStamp, Qos, Record, Recovery,
-    ShardId, Start, Subject, SubjectId,
+    Accepted, Code, ConnectionId, DeliveryMode, Kind, Message, Position, PublisherStamp, Qos, Record,
+    Recovery, ShardId, Start, Subject, SubjectId,
 };
 
 use crate::model::{Answer, Model};
+use crate::support::Single;
 
 const EPOCH: u64 = 7;
 const BEGIN_MS: u64 = 1_000_000_000;
@@ -63,7 +64,7 @@ struct CatchUp {
 }
 
 pub(crate) struct Run {
-    core: Core,
+    core: Single,
     model: Model,
     limits: CoreLimits,
     numbers: u64,
@@ -99,7 +100,7 @@ fn shown(messages: &[(Kind, std::sync::Arc<Record>)]) -> Vec<(Kind, u64, u64)> {
 impl Run {
     pub(crate) fn new(limits: CoreLimits) -> Self {
         Self {
-            core: Core::new(Epoch(EPOCH), limits, 1),
+            core: Single::new(EPOCH, limits, BEGIN_MS),
             model: Model::new(limits, EPOCH, BEGIN_MS),
             limits,
             numbers: 0,
@@ -136,6 +137,8 @@ impl Run {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Publish { subject, bytes, retained, standard, stamp } => {
+                // In `Standard` mode nothing is guaranteed, whatever was asked for.
+                let standard = standard || self.limits.mode == DeliveryMode::Standard;
                 let qos = if standard { Qos::Standard } else { Qos::Guaranteed };
                 self.publish(subject, bytes, retained, qos, stamp.filter(|_| !standard));
             }
@@ -169,14 +172,13 @@ impl Run {
     }
 
     fn handle(&mut self, event: Event) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.core.handle(self.model.now_ms, event, &mut effects);
-        effects
+        self.core.handle(self.model.now_ms, event)
     }
 
     fn pass(&mut self, seconds: u64) {
         self.model.pass(seconds);
-        self.core.on_timer(self.model.now_ms);
+        let effects = self.core.tick(self.model.now_ms);
+        assert!(effects.is_empty(), "{effects:?}");
     }
 
     fn publish(&mut self, subject: u8, bytes: usize, retained: bool, qos: Qos, stamp: Option<(u8, u64)>) {
@@ -195,8 +197,9 @@ impl Run {
                 .map(|(publisher, seq)| PublisherStamp { publisher: publisher.to_string().into(), seq }),
             received_us: 0,
         };
-        let mut effects = self.handle(Event::Publish(Box::new(publish))).into_iter();
-        let Some(Effect::PublishResult { id, outcome, .. }) = effects.next() else { panic!("no result") };
+        let mut effects = self.handle(Event::Publish(Box::new(publish)));
+        let Some(Effect::PublishResult { id, outcome, .. }) = effects.pop() else { panic!("no result") };
+        let mut effects = effects.into_iter();
         assert_eq!(id, Some(self.numbers));
         match outcome {
             Ok(Accepted { position, duplicate: true }) => {

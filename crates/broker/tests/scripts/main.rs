@@ -9,6 +9,8 @@
 mod commands;
 mod member;
 mod show;
+#[path = "../support/mod.rs"]
+mod support;
 mod words;
 
 use std::path::{Path, PathBuf};

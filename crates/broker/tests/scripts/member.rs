@@ -3,21 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use sterna_broker::core::{Core, CoreLimits, Effect, Event};
+use sterna_broker::core::{CoreLimits, Effect, Event};
 use sterna_broker::session::{Authority, Begun, Ended, Messages, Now, Output, Rules, Session};
 use sterna_broker::shard::{Audiences, Conflation, Offer, Sessions};
 use sterna_model::{
-    Code, ConnectionId, DeliveryMode, Epoch, Identity, Kind, Pattern, Permissions, Record, Reply, Request,
+    Code, ConnectionId, DeliveryMode, Identity, Kind, Pattern, Permissions, Record, Reply, Request,
     ServerInfo, SessionId, ShardId, SubjectId,
 };
 
 use crate::show;
+use crate::support::Single;
 
 /// Unix time at which every story begins, milliseconds.
 const BEGIN_MS: u64 = 1_000_000_000;
 
 pub(crate) struct Member {
-    pub(crate) core: Core,
+    pub(crate) core: Single,
     pub(crate) rules: Rules,
     pub(crate) now_ms: u64,
     pub(crate) shards: Vec<Shard>,
@@ -93,7 +94,7 @@ impl Member {
             mailbox: VecDeque::new(),
         };
         Self {
-            core: Core::new(Epoch(epoch), limits, 1),
+            core: Single::new(epoch, limits, BEGIN_MS),
             rules: Rules {
                 authority: Box::new(Tokens),
                 info: Arc::new(info),
@@ -174,7 +175,9 @@ impl Member {
             let step = ms.min(1000);
             ms -= step;
             self.now_ms += step;
-            self.core.on_timer(self.now_ms);
+            for effect in self.core.tick(self.now_ms) {
+                self.route(effect);
+            }
             for shard in 0..self.shards.len() {
                 self.pass_on(shard);
             }
@@ -204,8 +207,7 @@ impl Member {
     pub(crate) fn step_core(&mut self) -> Option<(String, Vec<String>)> {
         let event = self.to_core.pop_front()?;
         let taken = show::event(&event);
-        let mut effects = Vec::new();
-        self.core.handle(self.now_ms, event, &mut effects);
+        let effects = self.core.handle(self.now_ms, event);
         let given = effects.iter().map(show::effect).collect();
         for effect in effects {
             self.route(effect);
@@ -228,6 +230,9 @@ impl Member {
             | Effect::Caught { to, .. }
             | Effect::Unsubscribed { to, .. }
             | Effect::Answer { to, .. } => self.shards[usize::from(to.shard.0)].mailbox.push_back(effect),
+            Effect::ReadRefused { .. } | Effect::Disconnect { .. } | Effect::Interrupted { .. } => {
+                panic!("{effect:?}: a member that is alone always knows")
+            }
         }
     }
 
@@ -283,6 +288,9 @@ impl Member {
                     self.shards[at].conflation.forget(to.index, subject);
                 }
                 self.finish(at, to.index, out, None);
+            }
+            Effect::ReadRefused { .. } | Effect::Disconnect { .. } | Effect::Interrupted { .. } => {
+                unreachable!("not routed")
             }
         }
     }

@@ -133,6 +133,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Caught { page: None, .. } => "page is gone".to_owned(),
         Effect::Unsubscribed { name, .. } => format!("unsubscribed {name}"),
         Effect::Deliver { record, .. } => format!("deliver {}", message(Kind::Update, record)),
+        Effect::ReadRefused { name, code: why, .. } => format!("read refused {name} {}", code(*why)),
+        Effect::Disconnect { code: why, .. } => format!("disconnect {}", code(*why)),
+        Effect::Interrupted { .. } => "interrupted".to_owned(),
         Effect::Answer { name, cut: at, messages: all, .. } => {
             format!("answer {name} {} {}", cut(at), messages(all))
         }

@@ -15,9 +15,9 @@ use crate::{Event, Server};
 const VERSION: u32 = 1;
 /// A session that stood this long ends the row of retries, milliseconds.
 const STABLE_MS: u64 = 10_000;
-/// How long a member that goes away is waited for, for results, milliseconds.
+/// How long results are waited for when it is time to leave a member, milliseconds.
 const LEAVE_MS_MAX: u64 = 3_000;
-/// Longest pause that a member that goes away may ask for, milliseconds.
+/// Longest time that a member that goes away may name, milliseconds.
 const RECONNECT_AFTER_MS_MAX: u64 = 600_000;
 /// How long a ping may stay unanswered, milliseconds (K2).
 const PONG_MS_MAX: u64 = 10_000;
@@ -81,14 +81,22 @@ pub(super) struct Session {
 /// The member goes away.
 #[derive(Debug)]
 pub(super) struct Leaving {
-    /// When to leave although results are missing.
-    latest_ms: u64,
-    reconnect_ms: u64,
+    /// When to leave, and to connect again.
+    at_ms: u64,
+    /// It is time: nothing new is asked of the member.
+    has_begun: bool,
 }
 
 impl Session {
     pub(super) fn is_leaving(&self) -> bool {
-        self.leaving.is_some()
+        self.leaving.as_ref().is_some_and(|leaving| leaving.has_begun)
+    }
+}
+
+impl Leaving {
+    /// When something is to be done: begin, or leave although results are missing.
+    fn due_ms(&self) -> u64 {
+        if self.has_begun { self.at_ms + LEAVE_MS_MAX } else { self.at_ms }
     }
 }
 
@@ -102,7 +110,7 @@ impl Phase {
                     Some(pinged_ms) => pinged_ms + PONG_MS_MAX,
                     None => session.heard_ms + 2 * session.keep_alive_ms,
                 };
-                let leave_ms = session.leaving.as_ref().map(|leaving| leaving.latest_ms);
+                let leave_ms = session.leaving.as_ref().map(Leaving::due_ms);
                 Some(leave_ms.map_or(alive_ms, |leave_ms| leave_ms.min(alive_ms)))
             }
         }
@@ -197,27 +205,32 @@ impl Machine {
                     session.pinged_ms = Some(now_ms);
                     self.send(&Request::Ping { id: None });
                 }
-                self.leave(now_ms);
+                self.begin_to_leave(now_ms);
             }
             _ => {}
         }
     }
 
-    /// The member goes away: leave it as soon as nothing is awaited, and come back when it says.
+    /// The member goes away: it serves this client until the time it names, and then another one is to do it.
     pub(super) fn on_going_away(&mut self, reconnect_after_ms: u64, servers: &[Box<str>], now_ms: u64) {
         let Phase::Connected(session) = &mut self.phase else { return };
         let reconnect_after_ms = reconnect_after_ms.min(RECONNECT_AFTER_MS_MAX);
         self.named = servers.iter().filter_map(|address| session.server.sibling(address)).collect();
-        session.leaving =
-            Some(Leaving { latest_ms: now_ms + LEAVE_MS_MAX, reconnect_ms: now_ms + reconnect_after_ms });
+        session.leaving = Some(Leaving { at_ms: now_ms + reconnect_after_ms, has_begun: false });
         self.tell(Event::GoingAway { reconnect_after_ms });
+        self.begin_to_leave(now_ms);
+    }
+
+    fn begin_to_leave(&mut self, now_ms: u64) {
+        let Phase::Connected(Session { leaving: Some(leaving), .. }) = &mut self.phase else { return };
+        leaving.has_begun |= leaving.at_ms <= now_ms;
         self.leave(now_ms);
     }
 
-    /// Leaves a member that goes away, if nothing is awaited of it any more.
+    /// Leaves a member that goes away, if it is time and nothing is awaited of it any more.
     pub(super) fn leave(&mut self, now_ms: u64) {
         let Some(leaving) = self.session().and_then(|session| session.leaving.as_ref()) else { return };
-        if self.publishes.none_sent() || leaving.latest_ms <= now_ms {
+        if leaving.has_begun && (self.publishes.none_sent() || leaving.due_ms() <= now_ms) {
             self.abandon_for(&refusal_of(Code::GoingAway), now_ms);
         }
     }
@@ -247,7 +260,7 @@ impl Machine {
         let was_stable = session.is_some_and(|session| session.since_ms + STABLE_MS <= now_ms);
         let until_ms = if let Some(leaving) = leaving {
             self.retries = 0;
-            leaving.reconnect_ms.max(now_ms)
+            leaving.at_ms.max(now_ms)
         } else {
             self.named.clear();
             self.retries = if was_stable { 1 } else { self.retries.saturating_add(1) };

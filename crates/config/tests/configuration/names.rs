@@ -121,6 +121,9 @@ fn a_known_name_without_a_meaning_is_noted_and_one_of_later_too() {
         let notes = loaded(&format!("{} = x", parameter.name)).notes;
         assert!(notes.len() == 1 && notes[0].to_string().contains("(sterna.conf:1): ignored"), "{notes:?}");
     }
-    let notes = loaded("X.ConnectionOffload = true").notes;
-    assert_eq!(notes[0].to_string(), "X.ConnectionOffload (sterna.conf:1): not used by this version yet");
+    let notes = loaded("ClusterMemberCoordinationFolder = elsewhere").notes;
+    assert_eq!(
+        notes[0].to_string(),
+        "ClusterMemberCoordinationFolder (sterna.conf:1): not used by this version yet"
+    );
 }

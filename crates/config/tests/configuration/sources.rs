@@ -139,7 +139,7 @@ fn all_mistakes_are_reported_at_once_each_with_its_place() {
              found \"stray\"",
             "command line: expected -DName=value, found \"Memory\"",
             "sterna.conf:3: MaxMessageSize = \"12 XB\": \
-             expected a size from 1 B to 64 MB (bytes, or KB, MB, GB)",
+             expected a size from 1 B to 3 MB (bytes, or KB, MB, GB)",
             "command line: LogLevel = \"LOUD\": expected TRACE, DEBUG, INFO, WARN or ERROR",
         ]
     );

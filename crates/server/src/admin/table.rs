@@ -10,6 +10,7 @@ use crate::{process, status};
 /// Sections of metrics, in the order in which they are shown.
 pub(super) const SECTIONS: &[(&str, &[Family])] = &[
     ("Member", MEMBER),
+    ("Cluster", CLUSTER),
     ("Connections", CONNECTIONS),
     ("Messages", MESSAGES),
     ("Memory", MEMORY),
@@ -51,6 +52,55 @@ const MEMBER: &[Family] = &[
         "sterna_log_lines_lost_total",
         "Log lines that were given up because the disk, or the reader of stdout, was full or too slow.",
         Counter(|f| f.log.lost() as f64),
+    ),
+];
+
+const CLUSTER: &[Family] = &[
+    family(
+        "sterna_cluster_leader",
+        "1 while this member leads, else 0; a single server leads itself.",
+        Gauge(|f| f64::from(u8::from(f.core.role.value() == LEADER))),
+    ),
+    family(
+        "sterna_cluster_has_leader",
+        "1 while a leader is heard, so that guaranteed publishes are accepted.",
+        Gauge(|f| f.core.has_leader.value() as f64),
+    ),
+    family(
+        "sterna_cluster_role",
+        "1 at the role of this member: apart (belongs to no lineage), blank (waits for its state), learner, follower, leader.",
+        Gauges("role", role),
+    ),
+    family("sterna_cluster_term", "Number of the last election.", Gauge(|f| f.core.term.value() as f64)),
+    family(
+        "sterna_cluster_elections_total",
+        "Leaders that were seen to begin.",
+        Counter(|f| f.core.elections.value() as f64),
+    ),
+    family(
+        "sterna_cluster_committed_index",
+        "Last entry of the log that is known to be held by a majority.",
+        Gauge(|f| f.core.committed.value() as f64),
+    ),
+    family(
+        "sterna_cluster_applied_index",
+        "Last entry of the log that this member has applied; how far it is behind the leader's is its lag.",
+        Gauge(|f| f.core.applied.value() as f64),
+    ),
+    family(
+        "sterna_cluster_links",
+        "Other members to which there is a link.",
+        Gauge(|f| f.core.links.value() as f64),
+    ),
+    family(
+        "sterna_cluster_batches_waiting",
+        "Batches of publishes of this member that are not committed yet.",
+        Gauge(|f| f.core.batches_waiting.value() as f64),
+    ),
+    family(
+        "sterna_cluster_batches_forwarded_total",
+        "Batches of publishes that this member has sent to another one to lead.",
+        Counter(|f| f.core.batches_forwarded.value() as f64),
     ),
 ];
 
@@ -170,8 +220,11 @@ const MESSAGES: &[Family] = &[
 const MEMORY: &[Family] = &[
     family(
         "sterna_memory_used_bytes",
-        "What counts against Memory: cache, sessions and out-queues.",
-        Gauge(|f| f.core.cache_bytes.value() as f64 + shards(f, |s| &s.session_bytes) + queue_bytes(f)),
+        "What counts against Memory: cache, log, sessions and out-queues.",
+        Gauge(|f| {
+            let core = f.core.cache_bytes.value() + f.core.log_bytes.value();
+            core as f64 + shards(f, |s| &s.session_bytes) + queue_bytes(f)
+        }),
     ),
     family("sterna_memory_limit_bytes", "The parameter Memory.", Gauge(|f| f.bounds.memory_bytes as f64)),
     family(
@@ -183,6 +236,11 @@ const MEMORY: &[Family] = &[
         "sterna_cache_limit_bytes",
         "The cache's share of Memory; beyond it publishes are refused.",
         Gauge(|f| f.bounds.cache_bytes as f64),
+    ),
+    family(
+        "sterna_log_bytes",
+        "The replicated log: what is not committed yet, and the tail that is kept for members that lag.",
+        Gauge(|f| f.core.log_bytes.value() as f64),
     ),
     family(
         "sterna_session_bytes",
@@ -267,6 +325,17 @@ fn connections_by_protocol(figures: &Figures) -> Labelled {
     // The three are read one after the other, while shards change them.
     let http = all.saturating_sub(websocket + sse);
     labelled([("websocket", websocket), ("sse", sse), ("http", http)])
+}
+
+/// Number of the role in `ROLES`.
+const LEADER: u64 = 4;
+
+/// Names of the roles, in the order of their numbers.
+const ROLES: [&str; 5] = ["apart", "blank", "learner", "follower", "leader"];
+
+fn role(figures: &Figures) -> Labelled {
+    let role = figures.core.role.value();
+    labelled([0, 1, 2, 3, 4].map(|number| (ROLES[number as usize], u64::from(number == role))))
 }
 
 fn publishes_by_result(figures: &Figures) -> Labelled {

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sterna_config::Config;
 use sterna_model::DeliveryMode;
 
 use super::figures::{Bounds, Figures};
 use super::table::families;
 use super::{exposition, reference_markdown};
 use crate::clock::Clock;
+use crate::cluster::{ClusterSettings, ClusterStatus};
 use crate::metrics::{CoreMetrics, Gauge, ShardMetrics};
 use crate::status::MemberStatus;
 use crate::trace::Queue;
@@ -16,7 +18,8 @@ use crate::trace::Queue;
 pub(super) fn figures() -> Figures {
     let clock = Clock::new();
     let core = Arc::new(CoreMetrics::default());
-    let status = MemberStatus::new(DeliveryMode::Guaranteed, core.clone(), clock);
+    let cluster = Arc::new(ClusterStatus::new(ClusterSettings::new(&Config::default())));
+    let status = MemberStatus::new(DeliveryMode::Guaranteed, core.clone(), cluster, clock);
     Figures {
         shards: (0..2).map(|_| Arc::new(ShardMetrics::default())).collect(),
         core,

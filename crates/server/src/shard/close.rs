@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use sterna_broker::core::Event;
-use sterna_model::{Code, Reply};
+use sterna_model::{Code, Reply, SubjectId};
 use sterna_wire::http::Response;
 use sterna_wire::websocket;
 
@@ -12,6 +12,9 @@ use super::{Drain, Shard, wheel};
 
 /// How long a closing connection may take to take its last frames, milliseconds.
 const CLOSE_MS: u64 = 5_000;
+/// How long after its own time in a drain a client may take to leave by itself, so that nothing is under way when the
+/// server ends the connection, milliseconds.
+const LEAVE_MS: u64 = 500;
 /// How long after a drain's window the shard waits for the last bytes to leave, milliseconds.
 const DRAIN_LINGER_MS: u64 = 2_000;
 
@@ -102,8 +105,17 @@ impl Shard {
     }
 
     /// Gives up a subscription that the core has begun for a connection that is gone.
-    pub(super) fn release(&mut self, subject: sterna_model::SubjectId) {
+    pub(super) fn release(&mut self, subject: SubjectId) {
         self.push_to_core(Event::Release { shard: self.id, subjects: vec![subject] });
+    }
+
+    /// Ends every connection that has a subscription to the subject, or to any: what it has does not go on here.
+    pub(super) fn interrupt(&mut self, subject: Option<SubjectId>) {
+        for index in 0..self.table.places() {
+            if self.table.get(index).is_some_and(|connection| connection.session.hears(subject)) {
+                self.close(index, Code::StateReplaced);
+            }
+        }
     }
 
     /// Tells every client when to go, and lets each go at its own time within the window.
@@ -126,7 +138,30 @@ impl Shard {
             if delay_ms == 0 {
                 self.leave(index);
             } else {
-                self.set_deadline(index, delay_ms);
+                self.set_deadline(index, delay_ms + LEAVE_MS);
+            }
+        }
+    }
+
+    /// Asks some clients, from a place chosen at random, to move to another member now.
+    pub(super) fn offload(&mut self, clients: u64) {
+        let places = self.table.places();
+        if self.drain.is_some() || places == 0 {
+            return;
+        }
+        let first = u32::try_from(self.now.monotonic_us % u64::from(places)).expect("below places");
+        let mut left = clients;
+        for index in (first..places).chain(0..first) {
+            let Some(connection) = self.table.get_mut(index) else { continue };
+            let lasts = matches!(connection.protocol, Protocol::WebSocket(..) | Protocol::EventStream(_));
+            if !lasts || !connection.session.is_connected() || !connection.state.raise(Flag::Moving) {
+                continue;
+            }
+            self.send_reply(index, &going_away(0));
+            self.set_deadline(index, LEAVE_MS);
+            left -= 1;
+            if left == 0 {
+                return;
             }
         }
     }
@@ -135,7 +170,8 @@ impl Shard {
     pub(super) fn tell_if_draining(&mut self, index: u32) {
         if self.drain.is_some() {
             let left_ticks = self.connection(index).deadline.saturating_sub(self.tick);
-            self.send_reply(index, &going_away(u64::from(left_ticks) * wheel::TICK_MS));
+            let left_ms = u64::from(left_ticks) * wheel::TICK_MS;
+            self.send_reply(index, &going_away(left_ms.saturating_sub(LEAVE_MS)));
         }
     }
 

@@ -127,6 +127,8 @@ pub(super) enum Flag {
     MayPublish = 1 << 10,
     /// The peer has ended its side; the connection ends when what was asked for before is answered.
     InputEnded = 1 << 11,
+    /// Was asked to move to another member.
+    Moving = 1 << 12,
 }
 
 impl State {

@@ -64,6 +64,12 @@ impl Shard {
                 self.do_outputs(index);
                 self.fetch_more(index);
             }
+            Effect::ReadRefused { to, code, .. } | Effect::Disconnect { to, code } => {
+                if let Some(index) = self.current(to) {
+                    self.close(index, code);
+                }
+            }
+            Effect::Interrupted { subject, .. } => self.interrupt(subject),
             Effect::Answer { to, name, cut, messages } => {
                 if let Some(index) = self.current(to) {
                     self.on_answer(index, &name, cut, &messages);

@@ -246,6 +246,7 @@ impl Shard {
             match order {
                 ToShard::Accepted(accepted) => self.accept(accepted),
                 ToShard::Reload(settings) => self.settings = settings,
+                ToShard::Offload { clients } => self.offload(clients),
                 ToShard::Drain { window_ms } => self.begin_drain(window_ms),
             }
         }

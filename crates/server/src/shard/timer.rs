@@ -4,7 +4,7 @@ use sterna_model::Code;
 use sterna_wire::websocket;
 
 use super::Shard;
-use super::connection::{Answer, Flag, Protocol};
+use super::connection::{Answer, Connection, Flag, Protocol};
 use super::wheel::TICK_MS;
 
 impl Shard {
@@ -54,7 +54,7 @@ impl Shard {
     }
 
     fn on_deadline(&mut self, index: u32) {
-        if self.drain.is_some() && !self.connection(index).state.has(Flag::Leaving) {
+        if self.goes_away(index) && !self.connection(index).state.has(Flag::Leaving) {
             self.leave(index);
             return;
         }
@@ -77,6 +77,12 @@ impl Shard {
                 self.set_keep_alive(index);
             }
         }
+    }
+
+    /// Whether the client was told to go.
+    fn goes_away(&self, index: u32) -> bool {
+        let is_moving = |connection: &Connection| connection.state.has(Flag::Moving);
+        self.drain.is_some() || self.table.get(index).is_some_and(is_moving)
     }
 
     /// Pings a silent client, and closes one that did not answer.
@@ -105,7 +111,7 @@ impl Shard {
 
     /// Sets the timer to whatever comes first: the next keep-alive step or the session's own deadline.
     pub(super) fn set_keep_alive(&mut self, index: u32) {
-        if self.drain.is_some() {
+        if self.goes_away(index) {
             // Its time is set: that of its close.
             return;
         }

@@ -43,6 +43,8 @@ pub(crate) struct Client {
     pub(crate) publisher_seq: u64,
     /// One-time questions under way, oldest first.
     pub(crate) reads: VecDeque<(u32, Reading)>,
+    /// The member that it was connected to last.
+    pub(crate) avoided: Option<MemberId>,
     /// Number of the last request.
     request: u64,
     next_operation_us: u64,
@@ -138,6 +140,7 @@ impl Client {
             orders: Orders::default(),
             publisher_seq: 0,
             reads: VecDeque::new(),
+            avoided: None,
             request: 0,
             next_operation_us,
             stalled_us: 0,
@@ -235,7 +238,8 @@ impl Client {
             Line::Offline { until_us } => Some(until_us),
             Line::Online { socket, connected } => {
                 let arrives_us = stage.network.next_down_us(socket).map(|at_us| at_us.max(self.next_read_us));
-                let operation_us = (connected && !stage.calm).then_some(self.next_operation_us);
+                let operation_us =
+                    (connected && !stage.calm && stage.operations_left > 0).then_some(self.next_operation_us);
                 let retry_us = if connected { self.next_retry_us(stage) } else { None };
                 [arrives_us, operation_us, retry_us]
                     .into_iter()
@@ -305,19 +309,21 @@ impl Client {
             Reply::Pong { .. } => {}
             Reply::TokenRenewed { .. } => self.on_token(judge, true),
             Reply::TokenToExpire { .. } => self.renew(stage),
-            Reply::GoingAway { .. } => judge.protocol("a notice that this member does not give"),
+            Reply::GoingAway { .. } => self.on_going_away(stage, judge),
         }
     }
 
     /// Does operations of its own choice.
     fn operate(&mut self, stage: &mut Stage, judge: &mut Judge) {
-        if stage.calm || stage.now_us() < self.next_operation_us || !self.is_connected() {
+        let idle = stage.calm || stage.operations_left == 0;
+        if idle || stage.now_us() < self.next_operation_us || !self.is_connected() {
             return;
         }
         let pause_us = self.random.between(0, 2 * stage.scenario.operation_us);
         self.next_operation_us = stage.now_us() + pause_us;
         let burst = if self.random.percent(5) { self.random.between(2, 20) } else { 1 };
         let operation = self.random.weighted(&self.habits.operations);
+        stage.operations_left -= 1;
         for _ in 0..burst {
             if let Some(operation) = operation.filter(|_| self.is_connected()) {
                 self.perform(stage, judge, operation);

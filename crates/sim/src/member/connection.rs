@@ -14,6 +14,10 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) queue: VecDeque<Downward>,
     pub(super) queue_bytes: usize,
+    /// Publishes that wait for their results.
+    pub(super) unanswered: u32,
+    /// Reads no more, and goes when every publish is answered.
+    pub(super) leaving: bool,
     /// Its session has ended; it goes when its queue is written.
     pub(super) ending: bool,
 }
@@ -47,8 +51,15 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn insert(&mut self, socket: SocketId) {
         let session = Session::new(true);
-        let connection =
-            Connection { socket, session, queue: VecDeque::new(), queue_bytes: 0, ending: false };
+        let connection = Connection {
+            socket,
+            session,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            unanswered: 0,
+            leaving: false,
+            ending: false,
+        };
         match self.places.iter_mut().find(|place| place.connection.is_none()) {
             Some(place) => place.connection = Some(connection),
             None => self.places.push(Place { generation: 0, connection: Some(connection) }),

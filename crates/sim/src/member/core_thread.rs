@@ -1,103 +1,134 @@
-//! The core's thread: batches in, effects out to bounded mailboxes, time passing every tenth of a second.
+//! The core's thread: frames and batches in, frames out, effects out to bounded mailboxes, and time passing.
 
-use sterna_broker::core::{Effect, Event};
-use sterna_model::Accepted;
+use sterna_broker::core::{Effect, Event, Notice, Outputs};
 
-use super::{MemberId, Running};
-use crate::agenda::Happening;
+use super::trace::shown;
+use super::{MemberId, Running, now};
+use crate::network::SocketId;
 use crate::stage::Stage;
 
+/// Frames of other members, and batches, in one turn.
+const FRAMES_PER_TURN: usize = 256;
+const BATCHES_PER_TURN: u64 = 4;
+
 /// How often time passes for the core, microseconds.
-const TIMER_US: u64 = 100_000;
+const TICK_US: u64 = 25_000;
+
+/// What a turn leads to besides what the member does itself.
+#[derive(Debug, Default)]
+pub(crate) struct Aftermath {
+    /// Connections that the simulation itself must cut.
+    pub(crate) cut: Vec<SocketId>,
+    pub(crate) notices: Vec<Notice>,
+}
 
 impl Running {
-    /// The core looks at its queue. Returns the connections that the simulation itself must cut.
-    pub(crate) fn core_turn(&mut self, stage: &mut Stage, id: MemberId) -> Vec<crate::network::SocketId> {
-        let mut cut = Vec::new();
-        if !self.core_alarm.ring(stage.now_us()) {
-            return cut;
+    /// The core looks at its queues.
+    pub(crate) fn core_turn(&mut self, stage: &mut Stage) -> Aftermath {
+        let mut aftermath = Aftermath::default();
+        let now_us = stage.now_us();
+        let (slow_until_us, slow_us) = self.slow;
+        let busy_us = if now_us < slow_until_us { slow_us } else { stage.random.between(5, 500) };
+        if now_us < self.core_stalled_us {
+            stage.wake_core(self.id, self.core_stalled_us);
+            return aftermath;
         }
-        let soon_us = stage.now_us() + stage.random.between(5, 500);
-        let mut next_us = soon_us;
-        if stage.now_us() < self.core_stalled_us {
-            next_us = self.core_stalled_us;
-        } else if self.flush(stage) {
-            if let Some(batch) = self.inbox.batches.pop_front() {
-                let was_full = self.inbox.batches.len() + 1 == self.inbox.batches_max;
-                cut = self.take(stage, batch);
-                if was_full {
-                    self.wake_shards(stage);
-                }
-            }
-            self.pass_time(stage);
+        if self.flush(stage) {
+            let mut out = Outputs::default();
+            self.take_turn(stage, &mut out, &mut aftermath);
+            self.send(stage, &mut out);
+            aftermath.notices = out.notices;
             if self.flush(stage) && self.inbox.batches.is_empty() {
-                next_us = self.timer_us;
+                let arrival_us = stage.links.next_us(self.id).unwrap_or(u64::MAX);
+                stage.wake_core(self.id, self.tick_us.min(arrival_us).max(now_us + busy_us));
+                return aftermath;
             }
         }
-        self.core_alarm.set(&mut stage.agenda, next_us, Happening::CoreTurn(id));
-        cut
+        // A shard that has room again wakes the core before.
+        let blocked_us = if self.outgoing.iter().all(|waiting| waiting.is_empty()) { 0 } else { 5_000 };
+        stage.wake_core(self.id, now_us + busy_us.max(blocked_us));
+        aftermath
     }
 
-    fn pass_time(&mut self, stage: &mut Stage) {
-        if stage.now_us() >= self.timer_us {
-            self.timer_us = stage.now_us() + TIMER_US;
+    fn take_turn(&mut self, stage: &mut Stage, out: &mut Outputs, aftermath: &mut Aftermath) {
+        let (now_us, now) = (stage.now_us(), now(stage, self.id));
+        if now_us >= self.tick_us {
+            self.tick_us = now_us + TICK_US;
             let subjects = self.core.sizes().subjects;
-            self.core.on_timer(stage.unix_ms());
-            stage.tally.forgotten += (subjects - self.core.sizes().subjects) as u64;
+            self.core.on_tick(now, out);
+            stage.tally.forgotten += subjects.saturating_sub(self.core.sizes().subjects) as u64;
         }
+        for _ in 0..FRAMES_PER_TURN {
+            let Some(event) = stage.links.receive(self.id, now_us) else { break };
+            self.core.on_peer(now, event, out);
+        }
+        let was_full = self.inbox.batches.len() == self.inbox.batches_max;
+        for _ in 0..stage.random.between(1, BATCHES_PER_TURN) {
+            let Some(batch) = self.inbox.batches.pop_front() else { break };
+            self.take(stage, batch, out, aftermath);
+        }
+        if was_full && self.inbox.batches.len() < self.inbox.batches_max {
+            self.wake_shards(stage);
+        }
+        self.core.flush(now, out);
+        stage.agenda.mix(self.core.counters().published);
     }
 
-    /// Something waits for the core, or has room for what the core waits to send.
-    pub(crate) fn wake_core(&mut self, stage: &mut Stage) {
-        let at_us = stage.now_us() + stage.random.between(1, 300);
-        let id = self.shards[0].member();
-        self.core_alarm.set(&mut stage.agenda, at_us, Happening::CoreTurn(id));
-    }
-
-    /// The core does nothing for some time.
-    pub(crate) fn stall_core(&mut self, until_us: u64) {
-        self.core_stalled_us = until_us;
-    }
-
-    fn take(&mut self, stage: &mut Stage, mut batch: Vec<Event>) -> Vec<crate::network::SocketId> {
-        let mut cut = Vec::new();
-        let mut effects = Vec::new();
+    fn take(
+        &mut self,
+        stage: &mut Stage,
+        mut batch: Vec<Event>,
+        out: &mut Outputs,
+        aftermath: &mut Aftermath,
+    ) {
+        let is_alone = stage.scenario.cluster.members == 1;
         stage.saboteur.tamper_batch(&mut batch);
         for mut event in batch {
-            stage.agenda.mix(self.core.counters().published);
-            if let Some(effect) = stage.saboteur.tamper_event(&mut event) {
-                effects.push(effect);
+            let leads = self.core.leader().is_some_and(|slot| slot.0 == self.id.0);
+            let at = (self.id, leads, self.core.epoch());
+            if stage.saboteur.tamper_event(at, &mut event, &mut out.effects) {
                 continue;
             }
-            let stamp = match &event {
-                Event::Publish(publish) => publish.stamp.clone(),
-                _ => None,
-            };
-            if let (Some(stamp), Event::Publish(publish)) = (&stamp, &event)
-                && self.retention.is_too_late(stage, stamp)
+            if is_alone
+                && let Event::Publish(publish) = &event
+                && let Some(stamp) = &publish.stamp
             {
-                let from = publish.from;
-                cut.extend(self.shards[usize::from(from.shard.0)].socket(from));
+                if self.retention.is_too_late(stage, stamp) {
+                    aftermath.cut.extend(self.shards[usize::from(publish.from.shard.0)].socket(publish.from));
+                    continue;
+                }
+                self.stamps.insert((publish.from, publish.id), stamp.clone());
+            }
+            self.core.handle(now(stage, self.id), event, out);
+        }
+    }
+
+    /// Sends frames and effects on their way.
+    pub(crate) fn send(&mut self, stage: &mut Stage, out: &mut Outputs) {
+        for mut frame in out.frames.drain(..) {
+            stage.saboteur.tamper_frame(&mut frame);
+            let to = MemberId(frame.to.0);
+            if to == self.id {
                 continue;
             }
-            let published = self.core.counters().published;
-            self.core.handle(stage.unix_ms(), event, &mut effects);
-            if let Some(stamp) = stamp
-                && self.core.counters().published > published
-            {
-                self.retention.note(stage, stamp);
+            stage.agenda.mix(frame.bytes.len() as u64);
+            let now_us = stage.now_us();
+            if let Some(at_us) = stage.links.send(self.id, to, (frame.channel, frame.bytes), now_us) {
+                stage.wake_core(to, at_us);
             }
         }
-        self.route(stage, effects);
-        cut
+        self.route(stage, std::mem::take(&mut out.effects));
     }
 
     /// Puts effects on the way to the shards that they are for.
     fn route(&mut self, stage: &mut Stage, effects: Vec<Effect>) {
         let mut outgoing: Vec<Vec<Effect>> = self.shards.iter().map(|_| Vec::new()).collect();
         for mut effect in effects {
-            stage.saboteur.tamper_effect(&mut effect);
-            stage.say(|| format!("core: {}", shown(&effect)));
+            if stage.saboteur.tamper_effect(self.id, &mut effect) {
+                continue;
+            }
+            let id = self.id.0;
+            stage.say(|| format!("core {id}: {}", shown(&effect)));
             match effect {
                 Effect::Deliver { subject, shards, record, received_us } => {
                     for shard in shards.iter() {
@@ -106,11 +137,23 @@ impl Running {
                         outgoing[usize::from(shard.0)].push(deliver);
                     }
                 }
-                Effect::PublishResult { to, .. }
-                | Effect::Subscribed { to, .. }
+                Effect::Interrupted { shards, subject } => {
+                    for shard in shards.iter() {
+                        outgoing[usize::from(shard.0)].push(Effect::Interrupted { shards, subject });
+                    }
+                }
+                Effect::PublishResult { to, id, ref outcome, .. } => {
+                    if let Some(stamp) = self.stamps.remove(&(to, id)).filter(|_| outcome.is_ok()) {
+                        self.retention.note(stage, stamp);
+                    }
+                    outgoing[usize::from(to.shard.0)].push(effect);
+                }
+                Effect::Subscribed { to, .. }
                 | Effect::SubscribeRefused { to, .. }
                 | Effect::Caught { to, .. }
                 | Effect::Unsubscribed { to, .. }
+                | Effect::ReadRefused { to, .. }
+                | Effect::Disconnect { to, .. }
                 | Effect::Answer { to, .. } => outgoing[usize::from(to.shard.0)].push(effect),
             }
         }
@@ -124,7 +167,7 @@ impl Running {
     }
 
     /// Puts what waits into the mailboxes; false if one is full, for then the core waits.
-    fn flush(&mut self, stage: &mut Stage) -> bool {
+    pub(crate) fn flush(&mut self, stage: &mut Stage) -> bool {
         let batches_max = stage.scenario.batches_max;
         for (waiting, shard) in self.outgoing.iter_mut().zip(&mut self.shards) {
             while let Some(effects) = waiting.pop_front() {
@@ -142,49 +185,6 @@ impl Running {
         for shard in &mut self.shards {
             let at_us = stage.now_us() + stage.random.between(1, 1000);
             shard.wake(stage, at_us);
-        }
-    }
-}
-
-/// An effect, for the trace.
-fn shown(effect: &Effect) -> String {
-    match effect {
-        Effect::PublishResult { to, id, outcome, .. } => match outcome {
-            Ok(Accepted { position, duplicate }) => {
-                let position = position.map_or_else(String::new, |position| position.to_string());
-                format!(
-                    "publish {id:?} of {}.{} is at {position}, duplicate {duplicate}",
-                    to.index, to.generation
-                )
-            }
-            Err(code) => format!("publish {id:?} of {}.{} is refused: {code}", to.index, to.generation),
-        },
-        Effect::Subscribed { to, name, cut, page, .. } => format!(
-            "{}.{} subscribes to {name}: {} {}, {} messages{}",
-            to.index,
-            to.generation,
-            cut.recovery.name(),
-            cut.position,
-            page.messages.len(),
-            if page.next.is_some() { " and more" } else { "" }
-        ),
-        Effect::SubscribeRefused { to, name, code, .. } => {
-            format!("{}.{} may not subscribe to {name}: {code}", to.index, to.generation)
-        }
-        Effect::Caught { to, page, .. } => match page {
-            Some(page) => {
-                format!("{}.{} catches up with {} messages", to.index, to.generation, page.messages.len())
-            }
-            None => format!("{}.{} cannot catch up any more", to.index, to.generation),
-        },
-        Effect::Unsubscribed { to, name, .. } => {
-            format!("{}.{} unsubscribes from {name}", to.index, to.generation)
-        }
-        Effect::Deliver { record, .. } => {
-            format!("{} goes to all of {}", record.position, record.message.subject)
-        }
-        Effect::Answer { to, name, messages, .. } => {
-            format!("{}.{} has read {} messages of {name}", to.index, to.generation, messages.len())
         }
     }
 }

@@ -17,7 +17,12 @@ impl Shard {
             Effect::PublishResult { to, id, closure, outcome } => {
                 let Some(index) = self.current(to) else { return };
                 let reply = Reply::Published { id, closure, outcome, detail: None };
-                self.connection(index).push(Downward::Reply(reply));
+                let connection = self.connection(index);
+                connection.push(Downward::Reply(reply));
+                connection.unanswered = connection.unanswered.saturating_sub(1);
+                if connection.unanswered == 0 && connection.leaving {
+                    self.close(turn, index, Code::GoingAway);
+                }
             }
             Effect::Subscribed { to, id, conflation_ms, subject, name, cut, page } => {
                 self.on_subscribed(turn, to, Begun { id, conflation_ms, subject, name, cut, page });
@@ -48,6 +53,19 @@ impl Shard {
                     self.conflation.forget(index, subject);
                 }
                 self.finish(turn, index, Messages::new());
+            }
+            Effect::ReadRefused { to, code, .. } | Effect::Disconnect { to, code } => {
+                if let Some(index) = self.current(to) {
+                    self.close(turn, index, code);
+                }
+            }
+            Effect::Interrupted { subject, .. } => {
+                for index in self.table.indices() {
+                    if self.table.get(index).is_some_and(|connection| connection.session.hears(subject)) {
+                        turn.stage.tally.interrupted += 1;
+                        self.close(turn, index, Code::StateReplaced);
+                    }
+                }
             }
             Effect::Answer { to, name, cut, messages } => {
                 let Some(index) = self.current(to) else { return };
@@ -85,7 +103,12 @@ impl Shard {
         for output in std::mem::take(&mut self.outputs) {
             match output {
                 Output::Reply(reply) => self.connection(index).push(Downward::Reply(reply)),
-                Output::Core(event) => self.push_to_core(turn, event),
+                Output::Core(event) => {
+                    if matches!(&event, Event::Publish(publish) if publish.wants_result) {
+                        self.connection(index).unanswered += 1;
+                    }
+                    self.push_to_core(turn, event);
+                }
                 Output::Close(code) => self.close(turn, index, code),
             }
         }

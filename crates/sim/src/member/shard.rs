@@ -1,12 +1,12 @@
 //! A shard's turn: sockets, mailbox, timers, then everything that is to be written.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use sterna_broker::core::{Effect, Event};
 use sterna_broker::session::{Output, Rules, Session};
 use sterna_broker::shard::{Audiences, Conflation};
-use sterna_model::{Code, ConnectionId, Kind, Record, Request, SessionId, ShardId};
+use sterna_model::{Code, ConnectionId, Kind, Record, Reply, Request, SessionId, ShardId};
 
 use super::connection::{Connection, Table};
 use super::{Inbox, MemberId, now};
@@ -33,6 +33,8 @@ pub(crate) struct Shard {
     /// Events for the core that did not fit into its queue yet.
     to_core: Vec<Event>,
     pub(super) outputs: Vec<Output>,
+    /// In a drain: when each connection is to go, microseconds.
+    drains: BTreeMap<u32, u64>,
 }
 
 /// One turn of a shard: what it may touch besides itself.
@@ -56,11 +58,8 @@ impl Shard {
             mailbox: VecDeque::new(),
             to_core: Vec::new(),
             outputs: Vec::new(),
+            drains: BTreeMap::new(),
         }
-    }
-
-    pub(super) fn member(&self) -> MemberId {
-        self.member
     }
 
     pub(super) fn sockets(&self) -> impl Iterator<Item = SocketId> {
@@ -79,6 +78,35 @@ impl Shard {
     /// The thread does nothing for some time.
     pub(crate) fn stall(&mut self, until_us: u64) {
         self.stalled_us = until_us;
+    }
+
+    /// Tells every client when to go, within the window.
+    pub(super) fn drain(&mut self, stage: &mut Stage, window_us: u64) {
+        for index in self.table.indices() {
+            let delay_us = stage.random.between(0, window_us);
+            self.drains.insert(index, stage.now_us() + delay_us);
+            let connection = self.connection(index);
+            if connection.session.is_connected() {
+                let going = Reply::GoingAway { reconnect_after_ms: delay_us / 1000, servers: Vec::new() };
+                connection.push(Downward::Reply(going));
+            }
+        }
+        let now_us = stage.now_us();
+        self.wake(stage, now_us);
+    }
+
+    /// Lets those go whose time has come: they are read from no more, and close when every publish is answered.
+    fn let_go(&mut self, turn: &mut Turn<'_>) {
+        let now_us = turn.stage.now_us();
+        let due: Vec<u32> =
+            self.drains.extract_if(.., |_, at_us| *at_us <= now_us).map(|(index, _)| index).collect();
+        for index in due {
+            let Some(connection) = self.table.get_mut(index) else { continue };
+            connection.leaving = true;
+            if connection.unanswered == 0 {
+                self.close(turn, index, Code::GoingAway);
+            }
+        }
     }
 
     pub(crate) fn wake(&mut self, stage: &mut Stage, at_us: u64) {
@@ -115,6 +143,7 @@ impl Shard {
         self.read_all(&mut turn);
         self.take_effects(&mut turn);
         self.on_timers(&mut turn);
+        self.let_go(&mut turn);
         self.send_to_core(&mut turn);
         for index in self.table.indices() {
             self.flush(&mut turn, index);
@@ -147,7 +176,7 @@ impl Shard {
                 return;
             }
             let now_us = turn.stage.now_us();
-            let ending = connection.ending;
+            let ending = connection.ending || connection.leaving;
             match turn.stage.network.receive_up(connection.socket, now_us) {
                 None => return,
                 Some(Upward::End) => self.drop_connection(turn, index),
@@ -163,7 +192,7 @@ impl Shard {
 
     fn on_request(&mut self, turn: &mut Turn<'_>, index: u32, request: Request) {
         let renews = matches!(request, Request::RenewToken { .. });
-        let now = now(turn.stage);
+        let now = now(turn.stage, self.member);
         let rules = turn.rules;
         let denied = self.with_session(index, |session, me, world| {
             session.handle_request(
@@ -205,7 +234,7 @@ impl Shard {
             return;
         }
         self.tick_us = now_us + TICK_US;
-        let (now, rules) = (now(turn.stage), turn.rules);
+        let (now, rules) = (now(turn.stage, self.member), turn.rules);
         for index in self.table.indices() {
             self.with_session(index, |session, _, world| session.on_timer(now, rules, &mut world.outputs));
             self.do_outputs(turn, index);
@@ -257,7 +286,7 @@ impl Shard {
     fn plan(&mut self, stage: &mut Stage) {
         let now_us = stage.now_us();
         let soon_us = now_us + stage.random.between(5, 500);
-        let mut at_us = self.tick_us;
+        let mut at_us = self.drains.values().min().map_or(self.tick_us, |due_us| self.tick_us.min(*due_us));
         if !self.mailbox.is_empty() {
             at_us = at_us.min(soon_us);
         }
@@ -344,6 +373,7 @@ impl Shard {
 
     fn forget_session(&mut self, turn: &mut Turn<'_>, index: u32) {
         let session = std::mem::take(&mut self.connection(index).session);
+        self.connection(index).unanswered = 0;
         self.table.renew(index);
         let subjects = session.close(&mut self.audiences, &mut self.table);
         for subject in &subjects {

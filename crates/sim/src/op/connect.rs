@@ -13,7 +13,7 @@ use crate::stage::Stage;
 impl Client {
     /// Opens a connection to one of the members and asks for a session.
     pub(crate) fn dial(&mut self, stage: &mut Stage) {
-        let member = MemberId(self.random.below(u64::from(stage.scenario.members)) as u16);
+        let member = self.next_member(stage);
         let socket = self.open(stage, member);
         self.line = Line::Online { socket, connected: false };
         self.token =
@@ -21,6 +21,29 @@ impl Client {
         self.renewals.push_back(self.token);
         let token = Some(self.token.text());
         self.send(stage, Upward::Request(Request::Connect { version: 1, token, client: None }));
+    }
+
+    /// Any of the members, but rather not the one that was left last.
+    fn next_member(&mut self, stage: &Stage) -> MemberId {
+        let mut any = || MemberId(self.random.below(u64::from(stage.scenario.cluster.members)) as u16);
+        let member = any();
+        let member = if Some(member) == self.avoided { any() } else { member };
+        self.avoided = Some(member);
+        member
+    }
+
+    /// Goes to another member, because this one cannot help.
+    pub(crate) fn move_on(&mut self, stage: &mut Stage, judge: &mut Judge) {
+        stage.tally.moves += 1;
+        self.hang_up(stage);
+        self.on_end(stage, judge);
+    }
+
+    /// The member says that it will be gone: some go at once, others wait until they are closed.
+    pub(crate) fn on_going_away(&mut self, stage: &mut Stage, judge: &mut Judge) {
+        if self.random.percent(50) {
+            self.move_on(stage, judge);
+        }
     }
 
     /// The session stands: resumes what is wanted, and publishes again what was not answered.
@@ -75,7 +98,11 @@ impl Client {
         }
         // Without a stamp a retry could not be recognised; busy ones were certainly not accepted, but who
         // lost its connection does not know which these are.
-        self.outstanding.retain(|publish| publish.stamp.is_some());
+        let may_retry = stage.scenario.may_retry();
+        self.outstanding.retain(|publish| {
+            let is_known = matches!(publish.state, Sending::Waiting { until_us } if until_us > 0);
+            is_known || (may_retry && publish.stamp.is_some())
+        });
     }
 
     /// Brings about what is wanted and not there: a token, subscriptions, retries.

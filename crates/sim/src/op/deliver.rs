@@ -26,7 +26,7 @@ impl Client {
 }
 
 /// A message as the oracle sees it: the content begins with its number.
-pub(super) fn delivery(kind: Kind, record: &Record) -> Delivery {
+pub(crate) fn delivery(kind: Kind, record: &Record) -> Delivery {
     let message = &record.message;
     let number = message.content.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     Delivery {

@@ -42,7 +42,8 @@ impl Client {
         if self.outstanding.len() >= self.habits.outstanding_max {
             return;
         }
-        let qos = if operation == Operation::PublishStandard { Qos::Standard } else { Qos::Guaranteed };
+        let guaranteed = stage.scenario.is_continuous() && operation != Operation::PublishStandard;
+        let qos = if guaranteed { Qos::Guaranteed } else { Qos::Standard };
         let stamped = self.habits.stamps && operation == Operation::Publish;
         self.publisher_seq += u64::from(stamped);
         let bytes_max = stage.scenario.content_bytes_max as u64;
@@ -55,7 +56,7 @@ impl Client {
             retained: self.random.percent(60),
             bytes: bytes as usize,
             stamp: stamped.then_some(self.publisher_seq),
-            begun: (stage.now_us(), stage.unix_ms()),
+            begun: (stage.now_us(), stage.latest_ms()),
             attempts: 0,
             state: Sending::Waiting { until_us: 0 },
         };
@@ -148,6 +149,11 @@ impl Client {
                     let pause_us = self.random.between(10_000, 100_000) << publish.attempts;
                     publish.state = Sending::Waiting { until_us: stage.now_us() + pause_us };
                     self.outstanding.insert(at, publish);
+                } else if code.class() == Class::Unavailable {
+                    publish.attempts -= 1;
+                    publish.state = Sending::Waiting { until_us: stage.now_us() + 1 };
+                    self.outstanding.insert(at, publish);
+                    self.move_on(stage, judge);
                 }
             }
         }
@@ -170,5 +176,5 @@ impl Client {
 fn is_too_late(stage: &Stage, publish: &Outstanding) -> bool {
     let (begun_us, begun_ms) = publish.begun;
     let elapsed_ms = (stage.now_us() - begun_us) / 1000;
-    elapsed_ms.max(stage.unix_ms().saturating_sub(begun_ms)) >= stage.scenario.limits.history_expire_ms
+    elapsed_ms.max(stage.latest_ms().saturating_sub(begun_ms)) >= stage.scenario.limits.history_expire_ms
 }

@@ -19,9 +19,13 @@ const FIRST_READER: u64 = 1_000_000;
 impl Client {
     pub(crate) fn read_once(&mut self, stage: &mut Stage) {
         let number = self.any_subject();
+        // In the server each question has a connection of its own: only where none waits are they answered in order.
+        if stage.scenario.cluster.members > 1 && !self.reads.is_empty() {
+            return;
+        }
         let choice = self.random.below(3);
         let reading = match (choice, self.interest(number).position) {
-            (0, Some(position)) => Reading::After(position),
+            (0, Some(position)) if stage.scenario.may_resume() => Reading::After(position),
             (1, _) => Reading::History(5),
             _ => Reading::Snapshot,
         };

@@ -13,7 +13,7 @@ impl Client {
     pub(crate) fn new_token(&mut self, stage: &Stage) -> Token {
         let subjects = if self.random.percent(50) { u32::MAX } else { self.random.next() as u32 };
         let lasts_s = self.random.pick(&[0, 3, 10]);
-        let expires_at_s = if lasts_s == 0 { 0 } else { stage.unix_ms() / 1000 + lasts_s };
+        let expires_at_s = if lasts_s == 0 { 0 } else { stage.latest_ms() / 1000 + lasts_s };
         Token { subjects, expires_at_s }
     }
 

@@ -27,7 +27,9 @@ impl Client {
         interest.wanted = true;
         (interest.history, interest.conflation_ms) = (history, conflation_ms);
         // Who is subscribed does not know its position for sure: messages are on their way.
-        let resume = interest.position.filter(|_| !interest.active && !fresh);
+        let may_resume = stage.scenario.may_resume();
+        let interest = self.interest(number);
+        let resume = interest.position.filter(|_| !interest.active && !fresh && may_resume);
         self.ask(stage, number, resume);
     }
 
@@ -38,7 +40,7 @@ impl Client {
         let interest = self.interest(number);
         let missing = interest.wanted && !interest.active && interest.asked.is_empty();
         if missing && allowed && interest.retry_us <= now_us {
-            let resume = interest.position;
+            let resume = interest.position.filter(|_| stage.scenario.may_resume());
             self.ask(stage, number, resume);
         }
     }
@@ -109,6 +111,9 @@ impl Client {
                 interest.retry_us = now_us + (pause_us << interest.refusals.min(6));
                 // It may be full for ever; to be told so is no fault.
                 interest.wanted &= !calm || interest.refusals < REFUSALS_MAX;
+            }
+            (AskedFor::Subscription { .. }, Code::NoQuorum | Code::MemberBehind) => {
+                self.move_on(stage, judge);
             }
             (AskedFor::Subscription { .. }, Code::TooManySubscriptions) => {
                 interest.wanted &= interest.active || !interest.asked.is_empty();

@@ -142,7 +142,7 @@ impl Response {
         }
     }
 
-    /// Appends the bytes that answer `request`. `date` is the value of the `Date` header, see [`date`](super::date); it
+    /// Appends the bytes that answer `request`. `date` is the value of the `Date` header, see [`date`](fn@super::date); it
     /// is left out if it is empty, which RFC 9110, 6.6.1 allows to whoever has no clock. After an event stream's head, and if `request.keep_alive` is
     /// false, the connection has to be closed behind the content.
     pub fn encode(&self, request: &Request, date: &str, out: &mut Vec<u8>) {

@@ -3,9 +3,10 @@
 use sterna_model::limit::RECOVERY_PAGE_BYTES_MAX;
 use sterna_model::{Code, ConnectionId, Kind, Recovery, Seq, ShardId, Start, Subject, SubjectId};
 
+use super::Store;
 use super::recover::{self, Origin};
 use super::subject::OVERHEAD_BYTES_MAX;
-use super::{Core, Effect, Page, Reading, SubscribeEvent};
+use crate::core::{Effect, Page, Reading, SubscribeEvent};
 
 /// Where a catch-up goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,28 +19,42 @@ pub struct Cursor {
     pub(super) kind: Kind,
 }
 
-impl Core {
-    pub(super) fn handle_subscribe(&mut self, now_ms: u64, event: SubscribeEvent, effects: &mut Vec<Effect>) {
+impl Store {
+    /// Whether a position may be known to other members, but not yet to this one.
+    pub(crate) fn is_behind(&self, name: &str, start: Start) -> bool {
+        let Some(resume) = start.resume else { return false };
+        let known = self.subjects.find(name).and_then(|id| self.subjects.get(id));
+        let last = known.filter(|state| state.is_born).map_or(self.floor, |state| state.last);
+        resume.epoch > self.epoch || (resume.epoch == self.epoch && resume.seq > last)
+    }
+
+    /// Starts a subscription; the subject, if the log does not know it yet.
+    pub(crate) fn subscribe(&mut self, event: SubscribeEvent, effects: &mut Vec<Effect>) -> Option<Subject> {
         let SubscribeEvent { from, id, name, start, conflation_ms } = event;
         let known = self.subjects.find(name.as_str()).is_some();
         if !known && !self.budget.fits(name.as_str().len() + OVERHEAD_BYTES_MAX, 0) {
             effects.push(Effect::SubscribeRefused { to: from, id, name, code: Code::MemoryFull });
-            return;
+            return None;
         }
-        let subject = self.subject_id(&name);
-        let epoch = self.epoch;
-        let shards = self.limits.shards;
+        let subject = self.subject_id(name.as_str());
+        let (epoch, floor, shards) = (self.epoch, self.floor, self.limits.shards);
+        let is_continuous = self.is_continuous();
         let state = self.subjects.get_mut(subject).expect("just looked up");
-        state.used_s = now_ms / 1000;
+        if !state.is_born && !state.has_interest() {
+            (state.floor, state.last) = (floor, floor);
+        }
         state.add_interest(from.shard, shards);
         let name = state.name.clone();
-        let (cut, origin) = recover::judge(state, epoch, start);
+        let unborn = (!state.is_born).then(|| name.clone());
+        let (cut, origin) = recover::judge(state, epoch, start, is_continuous);
         let page = recover::first_page(state, origin, RECOVERY_PAGE_BYTES_MAX);
         self.count_recovery(cut.recovery);
         effects.push(Effect::Subscribed { to: from, id, conflation_ms, subject, name, cut, page });
+        self.schedule_subject(subject);
+        unborn
     }
 
-    pub(super) fn handle_continue(
+    pub(crate) fn go_on(
         &mut self,
         to: ConnectionId,
         subject: SubjectId,
@@ -52,7 +67,7 @@ impl Core {
         effects.push(Effect::Caught { to, subject, cursor, page });
     }
 
-    pub(super) fn handle_unsubscribe(
+    pub(crate) fn unsubscribe(
         &mut self,
         to: ConnectionId,
         id: Option<u64>,
@@ -63,18 +78,22 @@ impl Core {
         effects.push(Effect::Unsubscribed { to, id, name, subject });
     }
 
-    pub(super) fn handle_release(&mut self, now_ms: u64, shard: ShardId, subjects: &[SubjectId]) {
+    pub(crate) fn release(&mut self, shard: ShardId, subjects: &[SubjectId]) {
         for subject in subjects {
             let state = self.subjects.get_mut(*subject).expect("a subject with a subscription is kept");
             state.remove_interest(shard);
-            state.used_s = now_ms / 1000;
-            if state.is_empty() {
+            if state.has_interest() || !state.is_empty() {
+                continue;
+            }
+            if state.is_born {
                 self.schedule_subject(*subject);
+            } else {
+                self.remove_subject(*subject);
             }
         }
     }
 
-    pub(super) fn handle_read(
+    pub(crate) fn read(
         &mut self,
         to: ConnectionId,
         name: &Subject,
@@ -88,11 +107,13 @@ impl Core {
         };
         let found = self.subjects.find(name.as_str()).and_then(|id| self.subjects.get(id));
         let (cut, page) = match found {
-            Some(state) => {
-                let (cut, origin) = recover::judge(state, self.epoch, start);
+            Some(state) if state.is_born || state.has_interest() || !state.is_empty() => {
+                let (cut, origin) = recover::judge(state, self.epoch, start, self.is_continuous());
                 (cut, recover::read(state, origin))
             }
-            None => (recover::judge_unknown(self.epoch, self.floor, start), Page::default()),
+            _ => {
+                (recover::judge_unknown(self.epoch, self.floor, start, self.is_continuous()), Page::default())
+            }
         };
         if matches!(reading, Reading::After(_)) {
             self.count_recovery(cut.recovery);
@@ -105,11 +126,12 @@ impl Core {
     }
 
     /// The number of a subject, known or new.
-    pub(super) fn subject_id(&mut self, name: &Subject) -> SubjectId {
-        if let Some(id) = self.subjects.find(name.as_str()) {
+    pub(super) fn subject_id(&mut self, name: &str) -> SubjectId {
+        if let Some(id) = self.subjects.find(name) {
             return id;
         }
-        let id = self.subjects.insert(name.clone(), self.floor);
+        let name = Subject::parse(name).expect("checked where it came in");
+        let id = self.subjects.insert(name, self.floor);
         let state = self.subjects.get(id).expect("just inserted");
         self.budget.add(state.overhead_bytes(self.limits.shards));
         id

@@ -1,13 +1,18 @@
 //! Broken rules on purpose, at the seams between core, sessions and sockets: proof that the judge would notice.
 
+mod cluster;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sterna_broker::core::{Effect, Event, PublishEvent};
-use sterna_model::{Accepted, Kind, Message, Position, Qos, Record, Recovery, Subject};
+use sterna_broker::core::{Effect, Event, PeerFrame, PublishEvent};
+use sterna_model::{Accepted, Epoch, Kind, Message, Position, Qos, Record, Recovery, Subject};
 
+use crate::member::MemberId;
 use crate::network::SocketId;
 use crate::random::Random;
+
+use cluster::Lies;
 
 /// One way to break a rule. Done once in a run, at a place that the seed chooses, if not said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +43,28 @@ pub enum Sabotage {
     AcknowledgeLost,
     /// Two publishes of a connection to a subject are taken in the wrong order.
     SwapPublishes,
+    /// A publish is acknowledged when the leader has it, long before it is committed. This and all that follow need
+    /// several members, and are done again and again.
+    AcknowledgeEarly,
+    /// A message is delivered at the leader before it is committed.
+    DeliverEarly,
+    /// Publishers are remembered only by the member that they published at.
+    ForgetDedupElsewhere,
+    /// A batch that was sent before is sent under another number.
+    ResendAsNew,
+    /// The epoch stays when a majority has lost its memory.
+    KeepEpoch,
+    /// A member that got the state from another one counts from 1.
+    RestartSeqs,
+    /// Publishers whose publish has an unknown end are not told.
+    ForgetWaiters,
+    /// Subscriptions go on although the state was replaced.
+    KeepSubscriptions,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 21] = [
         Self::DropDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
@@ -56,6 +78,14 @@ impl Sabotage {
         Self::AcknowledgeRefused,
         Self::AcknowledgeLost,
         Self::SwapPublishes,
+        Self::AcknowledgeEarly,
+        Self::DeliverEarly,
+        Self::ForgetDedupElsewhere,
+        Self::ResendAsNew,
+        Self::KeepEpoch,
+        Self::RestartSeqs,
+        Self::ForgetWaiters,
+        Self::KeepSubscriptions,
     ];
 
     /// The way of that name, such as `DropDelivery`.
@@ -77,6 +107,7 @@ pub(crate) struct Saboteur {
     stale: BTreeMap<Subject, Arc<Record>>,
     /// A message that waits for the next one of the same socket and subject.
     held: Option<(SocketId, Arc<Record>)>,
+    lies: Lies,
 }
 
 type Delivered = (Kind, Arc<Record>);
@@ -84,7 +115,8 @@ type Delivered = (Kind, Arc<Record>);
 impl Saboteur {
     pub(crate) fn new(sabotage: Option<Sabotage>, mut random: Random) -> Self {
         let patience = random.below(20);
-        Self { sabotage, patience, last: BTreeMap::new(), stale: BTreeMap::new(), held: None }
+        let (last, stale) = (BTreeMap::new(), BTreeMap::new());
+        Self { sabotage, patience, last, stale, held: None, lies: Lies::default() }
     }
 
     /// Whether this opportunity is the one.
@@ -112,15 +144,36 @@ impl Saboteur {
         }
     }
 
-    /// An event on its way to the core. With an effect, the core does not get it.
-    pub(crate) fn tamper_event(&mut self, event: &mut Event) -> Option<Effect> {
-        let Event::Publish(publish) = event else { return None };
-        match self.sabotage {
-            Some(Sabotage::ForgetDedup) => publish.stamp = None,
-            Some(Sabotage::AcknowledgeLost) => return self.acknowledge_lost(publish),
-            _ => {}
+    /// An event on its way to the core of a member, which leads or does not. True if the core does not get it.
+    pub(crate) fn tamper_event(
+        &mut self,
+        at: (MemberId, bool, Epoch),
+        event: &mut Event,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(sabotage) = self.sabotage else { return false };
+        let Event::Publish(publish) = event else {
+            self.lies.tamper_question(sabotage, at, event);
+            return false;
+        };
+        match sabotage {
+            Sabotage::ForgetDedup => publish.stamp = None,
+            Sabotage::AcknowledgeLost => {
+                let acknowledged = self.acknowledge_lost(publish);
+                let is_lost = acknowledged.is_some();
+                effects.extend(acknowledged);
+                return is_lost;
+            }
+            _ => self.lies.tamper_publish(sabotage, at, publish, effects),
         }
-        None
+        false
+    }
+
+    /// A frame on its way to another member.
+    pub(crate) fn tamper_frame(&mut self, frame: &mut PeerFrame) {
+        if self.sabotage == Some(Sabotage::ResendAsNew) {
+            self.lies.tamper_frame(frame);
+        }
     }
 
     fn acknowledge_lost(&mut self, publish: &PublishEvent) -> Option<Effect> {
@@ -135,9 +188,17 @@ impl Saboteur {
         })
     }
 
-    /// An effect on its way to a shard.
-    pub(crate) fn tamper_effect(&mut self, effect: &mut Effect) {
-        let Some(sabotage) = self.sabotage else { return };
+    /// An effect on its way to a shard of a member. True if the shard does not get it.
+    pub(crate) fn tamper_effect(&mut self, member: MemberId, effect: &mut Effect) -> bool {
+        let Some(sabotage) = self.sabotage else { return false };
+        if self.lies.tamper_effect(sabotage, member, effect) {
+            return true;
+        }
+        self.tamper_own_effect(sabotage, effect);
+        false
+    }
+
+    fn tamper_own_effect(&mut self, sabotage: Sabotage, effect: &mut Effect) {
         match effect {
             Effect::Deliver { record, .. } => self.note(record),
             Effect::PublishResult { outcome, .. } => match (sabotage, &outcome) {
@@ -165,6 +226,9 @@ impl Saboteur {
             Effect::SubscribeRefused { .. }
             | Effect::Caught { .. }
             | Effect::Unsubscribed { .. }
+            | Effect::ReadRefused { .. }
+            | Effect::Disconnect { .. }
+            | Effect::Interrupted { .. }
             | Effect::Answer { .. } => {}
         }
     }

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use sterna_model::{Qos, Record, Seq, ShardId, Subject, SubjectId};
 
-use super::ShardSet;
+use crate::core::ShardSet;
 
 /// Bound of [`SubjectState::overhead_bytes`] without the name.
 pub(super) const OVERHEAD_BYTES_MAX: usize = 512;
@@ -19,6 +19,9 @@ const _: () = assert!(
 #[derive(Debug)]
 pub(super) struct SubjectState {
     pub(super) name: Subject,
+    /// Whether the log knows the subject. One that only this member knows, because somebody subscribes to it, has no
+    /// seqs yet.
+    pub(super) is_born: bool,
     /// Seq from which the subject began here: what was before is forgotten.
     pub(super) floor: Seq,
     /// Seq of the last guaranteed message.
@@ -31,7 +34,7 @@ pub(super) struct SubjectState {
     interest: Option<Box<[u32]>>,
     /// Second at which the schedule looks at this subject again; 0 when it is not scheduled.
     pub(super) wakeup_s: u64,
-    /// When the subject was last used, seconds; decides when an empty one is forgotten.
+    /// When the log last spoke of the subject, seconds of its time; decides when an empty one is forgotten.
     pub(super) used_s: u64,
 }
 
@@ -39,6 +42,7 @@ impl SubjectState {
     fn new(name: Subject, floor: Seq) -> Self {
         Self {
             name,
+            is_born: false,
             floor,
             last: floor,
             history: VecDeque::new(),
@@ -111,9 +115,18 @@ impl SubjectState {
         set
     }
 
-    /// Whether nothing but the name and the last seq is left.
+    /// Whether there are no messages.
     pub(super) fn is_empty(&self) -> bool {
-        self.history.is_empty() && self.snapshot.is_none() && !self.has_interest()
+        self.history.is_empty() && self.snapshot.is_none()
+    }
+
+    /// Takes all messages out; returns the bytes that are no longer used.
+    pub(super) fn clear(&mut self) -> usize {
+        let mut freed = self.set_snapshot(None);
+        while !self.history.is_empty() {
+            freed += self.pop_history();
+        }
+        freed
     }
 
     /// Bytes of the state itself, without records.
@@ -175,6 +188,15 @@ impl SubjectTable {
         self.names.remove(&state.name);
         self.free.push(id);
         state
+    }
+
+    /// The first subject whose number is not below this one.
+    pub(super) fn next_from(&self, id: SubjectId) -> Option<SubjectId> {
+        let places = self.chunks.iter().skip(id.0 as usize / CHUNK).flatten();
+        let start = id.0 as usize / CHUNK * CHUNK;
+        let taken = places.enumerate().skip(id.0 as usize - start).find(|(_, place)| place.is_some());
+        let number = |place| SubjectId(u32::try_from(place).expect("numbers are small"));
+        taken.map(|(place, _)| number(start + place))
     }
 
     pub(super) fn get(&self, id: SubjectId) -> Option<&SubjectState> {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use sterna_model::limit::READ_BYTES_MAX;
 use sterna_model::{Epoch, Kind, Position, Qos, Record, Recovery, Seq, Start};
 
+use super::Cursor;
 use super::subject::SubjectState;
-use super::{Cursor, Cut, Page};
+use crate::core::{Cut, Page};
 
 /// Where the messages of a cut begin.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +25,8 @@ pub(super) struct Origin {
     snapshot_first: bool,
 }
 
-/// Judges a start against a subject.
-pub(super) fn judge(state: &SubjectState, epoch: Epoch, start: Start) -> (Cut, Origin) {
+/// Judges a start against a subject. Without continuity, as in `Standard` mode, nobody can tell what was missed.
+pub(super) fn judge(state: &SubjectState, epoch: Epoch, start: Start, is_continuous: bool) -> (Cut, Origin) {
     let last = state.last;
     let position = Position { epoch, seq: last };
     let cut = |recovery, missed| Cut { recovery, position, missed };
@@ -37,6 +38,9 @@ pub(super) fn judge(state: &SubjectState, epoch: Epoch, start: Start) -> (Cut, O
     let Some(resume) = start.resume else { return (cut(Recovery::Fresh, None), fresh()) };
     if resume.epoch != epoch || resume.seq > last {
         return (cut(Recovery::Reset, None), fresh());
+    }
+    if !is_continuous {
+        return (cut(Recovery::Gap, None), fresh());
     }
     if resume.seq.next() >= first_recoverable(state) {
         let origin =
@@ -51,11 +55,11 @@ pub(super) fn judge(state: &SubjectState, epoch: Epoch, start: Start) -> (Cut, O
 
 /// Judges a start against a subject that is not known. If it ever had messages, the last one had a seq of at
 /// most `floor`: so nothing follows the floor itself, and of earlier positions nobody can tell.
-pub(super) fn judge_unknown(epoch: Epoch, floor: Seq, start: Start) -> Cut {
+pub(super) fn judge_unknown(epoch: Epoch, floor: Seq, start: Start, is_continuous: bool) -> Cut {
     let recovery = match start.resume {
         None => Recovery::Fresh,
         Some(resume) if resume.epoch != epoch || resume.seq > floor => Recovery::Reset,
-        Some(resume) if resume.seq == floor => Recovery::Complete,
+        Some(resume) if resume.seq == floor && is_continuous => Recovery::Complete,
         Some(_) => Recovery::Gap,
     };
     Cut { recovery, position: Position { epoch, seq: floor }, missed: None }
