@@ -157,7 +157,7 @@ fn what_a_dead_run_left_behind_is_removed() {
 fn a_load_is_judged_also_when_its_server_loses_its_memory() {
     let mut cluster = quick(1, ALONE);
     cluster.reconcile();
-    let load = Plan::at(&cluster).begin(&cluster);
+    let load = Plan { subjects: 16, ..Plan::at(&cluster) }.begin(&cluster);
     load.work(1_000);
     assert_eq!(cluster.metric(0, "sterna_subscriptions"), Some(64.0), "16 subjects for 4 subscribers");
     cluster.kill(0);
