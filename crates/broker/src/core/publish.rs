@@ -2,10 +2,11 @@
 //! to everybody at once.
 
 use bytes::Bytes;
-use sterna_model::{Accepted, Qos};
+use sterna_model::{Accepted, Code, Qos};
 use sterna_replica::Slot;
 
 use super::frame::{self, Frame, Load};
+use super::log::Log;
 use super::{Channel, Core, Notice, Outputs, PeerFrame, PublishEvent};
 use crate::session::Now;
 use crate::store::codec::{RawMessage, Reader};
@@ -19,8 +20,14 @@ impl Core {
         let PublishEvent { from, id, wants_result, message, stamp, received_us } = publish;
         let waiter = Waiter { to: from, id, wants_result, received_us };
         let waiting_bytes = self.log.as_ref().map_or(0, |log| log.waiting_cost_bytes());
+        // Without a state there is no place for a standard message either.
+        let has_state = self.log.as_ref().is_none_or(Log::has_state);
         let log = self.log.as_mut().filter(|_| message.qos == Qos::Guaranteed);
-        let ready = log.as_ref().map_or(Ok(()), |log| log.is_ready(now));
+        let ready = match &log {
+            Some(log) => log.is_ready(now),
+            None if has_state => Ok(()),
+            None => Err(Code::NoQuorum),
+        };
         let admitted = ready.and_then(|()| self.store.admit(&message, stamp.as_ref(), waiting_bytes));
         if let Err(code) = admitted {
             self.store.counters_mut().refused += 1;
