@@ -127,7 +127,7 @@ impl Member {
     /// stays hidden until it has the messages and nobody waits for it, but not so long that a liveness probe ends it.
     pub(crate) fn may_open(&self, waited: Duration) -> bool {
         let is_alone = !self.cluster.was_linked() && waited >= ALONE;
-        self.links.is_none() || self.cluster.is_settled() || is_alone || waited >= HIDDEN_MAX
+        self.cluster.is_settled() || is_alone || waited >= HIDDEN_MAX
     }
 
     /// Clients are welcome from here on.
