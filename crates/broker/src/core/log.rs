@@ -108,9 +108,9 @@ impl Log {
         self.batches.waiting.len()
     }
 
-    /// Bytes of the log, and of batches on their way into it.
-    pub(super) fn log_bytes(&self) -> usize {
-        self.replica.status().log_bytes + self.batches.waiting_bytes + self.collected_bytes
+    /// Bytes of the batches on their way into the log.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.batches.waiting_bytes + self.collected_bytes
     }
 
     pub(super) fn status(&self) -> Status {

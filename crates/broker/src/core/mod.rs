@@ -15,7 +15,7 @@ mod share;
 
 use std::collections::BTreeMap;
 
-use sterna_model::{Code, DeliveryMode, Epoch};
+use sterna_model::{DeliveryMode, Epoch};
 use sterna_replica::{Replica, Settings, SettingsError, Slot};
 
 pub use crate::store::Cursor;
@@ -106,8 +106,7 @@ impl Core {
     /// A subscribe or a read: answered, refused, or parked until this member has caught up with its position.
     fn ask(&mut self, now: Now, event: Event, out: &mut Outputs) {
         match &mut self.log {
-            Some(log) if !log.has_state() => parked::refuse(event, Code::NoQuorum, out),
-            Some(log) if self.members > 1 && parked::is_behind(&event, &self.store) => {
+            Some(log) if self.members > 1 && log.has_state() && parked::is_behind(&event, &self.store) => {
                 self.parked.park(now, log.time_ms(now, &self.store), event, out);
             }
             log => parked::start(event, &mut self.store, log.as_mut(), out),

@@ -26,13 +26,15 @@ impl Core {
     #[must_use]
     pub fn status(&self) -> CoreStatus {
         let log = self.log.as_ref();
+        let replica = log.map(|log| log.status());
+        let kept_bytes = replica.as_ref().map_or(0, |replica| replica.log_bytes);
         CoreStatus {
-            replica: log.map(|log| log.status()),
             has_state: log.is_none_or(|log| log.has_state()),
-            log_bytes: log.map_or(0, |log| log.log_bytes()),
+            log_bytes: kept_bytes + log.map_or(0, |log| log.waiting_bytes()),
             batches_waiting: log.map_or(0, |log| log.batches_waiting()),
             batches_forwarded: log.map_or(0, |log| log.batches_forwarded),
             elections: log.map_or(0, |log| log.elections),
+            replica,
         }
     }
 
