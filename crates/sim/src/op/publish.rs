@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sterna_model::{Accepted, Class, Code, Position, Publish, PublisherStamp, Qos, Request, Seq};
+use sterna_model::{Accepted, Class, Code, Position, Publish, PublisherStamp, Qos, Request};
 use sterna_oracle::{Observation, PublisherId};
 
 use super::{Operation, subject, subject_text};
@@ -18,7 +18,7 @@ const ATTEMPTS_MAX: u32 = 6;
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     sent: u64,
-    placed: BTreeMap<u32, BTreeMap<u64, Seq>>,
+    placed: BTreeMap<u32, BTreeMap<u64, Position>>,
 }
 
 impl Orders {
@@ -26,12 +26,13 @@ impl Orders {
         *self = Self::default();
     }
 
-    /// Whether the seq fits between those of the publishes before and after.
+    /// Whether the position fits between those of the publishes before and after. A connection outlives a change of the
+    /// epoch, after which seqs begin again.
     fn place(&mut self, subject: u32, order: u64, position: Position) -> bool {
         let placed = self.placed.entry(subject).or_default();
-        let before = placed.range(..order).next_back().is_none_or(|(_, seq)| *seq < position.seq);
-        let after = placed.range(order + 1..).next().is_none_or(|(_, seq)| position.seq < *seq);
-        placed.insert(order, position.seq);
+        let before = placed.range(..order).next_back().is_none_or(|(_, earlier)| *earlier < position);
+        let after = placed.range(order + 1..).next().is_none_or(|(_, later)| position < *later);
+        placed.insert(order, position);
         before && after
     }
 }
