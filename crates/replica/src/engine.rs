@@ -10,7 +10,7 @@ use crate::codec::{decode_change, decode_membership, encode_change, encode_membe
 use crate::frame::RaftMessage;
 use crate::guard::{self, Suspicion};
 use crate::identity::{Lineage, NodeId, Rank};
-use crate::limit::{APPENDS_IN_FLIGHT_MAX, CAUGHT_UP_ENTRIES_MAX};
+use crate::limit::{APPENDS_IN_FLIGHT_MAX, CAUGHT_UP_ENTRIES_MAX, ENTRY_OVERHEAD_BYTES};
 use crate::membership::{Change, Membership};
 use crate::random::Random;
 #[cfg(test)]
@@ -79,8 +79,10 @@ pub(crate) struct Engine {
     election_ticks: (usize, usize),
     posture: (u64, StateRole, u64),
     log_tail_bytes_max: usize,
-    /// What is kept of it at the moment.
-    tail_bytes: usize,
+    /// Others need what comes after this index.
+    needed_after: u64,
+    /// Of all entries with commands that this node has appended as a leader.
+    proposed_bytes: u64,
     #[cfg(test)]
     sabotage: Sabotage,
 }
@@ -130,7 +132,8 @@ impl Engine {
             election_ticks: (election_ticks, 2 * election_ticks),
             posture: (u64::MAX, StateRole::Follower, INVALID_ID),
             log_tail_bytes_max,
-            tail_bytes: log_tail_bytes_max / IDLE_TAIL_DIVISOR,
+            needed_after: u64::MAX,
+            proposed_bytes: 0,
             #[cfg(test)]
             sabotage: settings.sabotage,
         };
@@ -199,17 +202,17 @@ impl Engine {
     pub(crate) fn tick(&mut self) {
         self.raft.tick();
         self.pin_election();
-        let divisor = if self.is_somebody_behind() { 1 } else { IDLE_TAIL_DIVISOR };
-        self.tail_bytes = self.log_tail_bytes_max / divisor;
     }
 
-    /// Whether a member follows this leader that may need more of the log than the others.
-    fn is_somebody_behind(&self) -> bool {
-        let last = self.raft.raft.raft_log.last_index();
-        self.is_leader()
-            && self.raft.raft.prs().iter().any(|(_, progress)| {
-                progress.recent_active && progress.matched + CAUGHT_UP_ENTRIES_MAX < last
-            })
+    /// What comes after this index has to be kept for others, as far as the tail may grow.
+    pub(crate) fn keep_after(&mut self, index: u64) {
+        self.needed_after = index;
+    }
+
+    /// All that this node leads, and how far the log of each is known to be.
+    pub(crate) fn followers(&self) -> impl Iterator<Item = (NodeId, u64)> {
+        let followers = self.is_leader().then(|| self.raft.raft.prs().iter()).into_iter().flatten();
+        followers.map(|(node, progress)| (NodeId(*node), progress.matched))
     }
 
     /// The leader's process is gone, most likely: others may be voted for from now on, and this node asks for votes
@@ -254,8 +257,15 @@ impl Engine {
     /// Appends a command. None: too many wait for their commit, or leadership is being handed over.
     pub(crate) fn propose(&mut self, command: Bytes) -> Option<Place> {
         let before = self.raft.raft.raft_log.last_index();
+        let bytes = (command.len() + ENTRY_OVERHEAD_BYTES) as u64;
         self.raft.raft.step(translate::proposal(command)).ok()?;
+        self.proposed_bytes += bytes;
         self.proposed_after(before)
+    }
+
+    /// Bytes of all entries with commands that this node has appended as a leader.
+    pub(crate) fn proposed_bytes(&self) -> u64 {
+        self.proposed_bytes
     }
 
     fn proposed_after(&self, before: u64) -> Option<Place> {
@@ -367,7 +377,8 @@ impl Engine {
             }
             self.pin_election();
         }
-        self.raft.mut_store().trim(self.tail_bytes);
+        let bytes_max = self.log_tail_bytes_max;
+        self.raft.mut_store().trim(bytes_max / IDLE_TAIL_DIVISOR, bytes_max, self.needed_after);
         Ok(progress)
     }
 

@@ -118,7 +118,7 @@ impl Replica {
         let (slot, nonce) = (self.settings.slot, self.nonce);
         let number = match self.settings.breaks(Sabotage::KeepEpoch) {
             true => Some(Lineage(1)),
-            false => Lineage::after(seen, self.wall_s(), slot, nonce),
+            false => Lineage::after(seen, self.wall_ms(), slot, nonce),
         };
         let Some(number) = number else { return };
         self.seen = number;

@@ -6,9 +6,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Lineage(pub u64);
 
-/// Bits of a lineage below its seconds: 6 of the founder's slot, 14 of its nonce.
-const FOUNDER_BITS: u32 = 20;
-const NONCE_BITS: u32 = 14;
+/// Bits of a lineage below its milliseconds: 6 of the founder's slot, 5 of its nonce.
+const FOUNDER_BITS: u32 = 11;
+const NONCE_BITS: u32 = 5;
+/// Milliseconds among which a founder picks by its nonce, if the wall clock does not tell lineages apart.
+const SPREAD_MS: u128 = 1 << 6;
 
 impl Lineage {
     /// No lineage.
@@ -16,15 +18,17 @@ impl Lineage {
     /// The largest number that clients can read exactly (2^53 - 1).
     pub const MAX: Self = Self((1 << 53) - 1);
 
-    /// A number above `seen`, not below the wall clock (`wall_s` seconds since 1970), that no other incarnation
-    /// takes: the low bits are those of the founder. A founder that crashes and comes back within the same
-    /// second, or hears the same `seen` again, must not take the number of its predecessor. None when the
-    /// numbers are used up, in the year 2242.
+    /// A number above `seen`, not below the wall clock (`wall_ms` milliseconds since 1970), that no other incarnation
+    /// takes: the low bits are those of the founder. A founder that crashes and comes back, and hears the same `seen`
+    /// again, must not take the number of its predecessor: it is later, or if its clock went back, another nonce
+    /// leads elsewhere. None when the numbers are used up, in the year 2109.
     #[must_use]
-    pub fn after(seen: Self, wall_s: u64, slot: Slot, nonce: Nonce) -> Option<Self> {
-        let second = wall_s.max((seen.0 >> FOUNDER_BITS) + 1);
+    pub fn after(seen: Self, wall_ms: u64, slot: Slot, nonce: Nonce) -> Option<Self> {
+        let seen_ms = seen.0 >> FOUNDER_BITS;
+        let spread_ms = ((nonce.0 >> NONCE_BITS) % SPREAD_MS) as u64;
+        let moment_ms = if wall_ms > seen_ms { wall_ms } else { seen_ms + 1 + spread_ms };
         let founder = u64::from(slot.0 % 64) << NONCE_BITS | (nonce.0 as u64 % (1 << NONCE_BITS));
-        let number = second.checked_mul(1 << FOUNDER_BITS)? | founder;
+        let number = moment_ms.checked_mul(1 << FOUNDER_BITS)? | founder;
         (number <= Self::MAX.0).then_some(Self(number))
     }
 }
@@ -99,13 +103,15 @@ pub struct TransferId(pub u64);
 mod tests {
     use super::*;
 
-    const NOW_S: u64 = 1_790_000_000;
+    const NOW_MS: u64 = 1_790_000_000_000;
 
     #[test]
     fn lineages_grow_with_the_clock_and_with_what_was_seen() {
-        let first = Lineage::after(Lineage::NONE, NOW_S, Slot(0), Nonce(7)).unwrap();
-        assert!(first.0 >= NOW_S);
-        let next = Lineage::after(first, NOW_S, Slot(0), Nonce(7)).unwrap();
+        let first = Lineage::after(Lineage::NONE, NOW_MS, Slot(63), Nonce(31)).unwrap();
+        assert!(first.0 >= NOW_MS);
+        let later = Lineage::after(Lineage::NONE, NOW_MS + 1, Slot(0), Nonce(0)).unwrap();
+        assert!(later > first, "a millisecond decides, whoever founds, and whatever was seen");
+        let next = Lineage::after(first, NOW_MS, Slot(0), Nonce(7)).unwrap();
         assert!(next > first);
         assert!(Lineage::after(next, 0, Slot(2), Nonce(0)).unwrap() > next, "a clock that went back");
     }
@@ -113,14 +119,19 @@ mod tests {
     #[test]
     fn incarnations_of_one_slot_and_other_slots_take_different_numbers() {
         let number =
-            |slot, nonce| Lineage::after(Lineage(NOW_S << 20), NOW_S, Slot(slot), Nonce(nonce)).unwrap();
+            |slot, nonce| Lineage::after(Lineage(NOW_MS << 11), NOW_MS, Slot(slot), Nonce(nonce)).unwrap();
         assert_ne!(number(0, 1), number(0, 2));
+        assert_ne!(
+            number(0, 1),
+            number(0, 1 + 32),
+            "more of the nonce tells them apart than fits into the low bits"
+        );
         assert_ne!(number(0, 1), number(1, 1));
     }
 
     #[test]
     fn numbers_end_where_clients_cannot_read_them() {
-        assert_eq!(Lineage::after(Lineage::MAX, NOW_S, Slot(0), Nonce(0)), None);
+        assert_eq!(Lineage::after(Lineage::MAX, NOW_MS, Slot(0), Nonce(0)), None);
         assert_eq!(Lineage::after(Lineage::NONE, u64::MAX, Slot(0), Nonce(0)), None);
     }
 

@@ -158,6 +158,7 @@ impl Replica {
                 seat.leader_heard_ms = self.now_ms;
             }
         }
+        self.keep_log();
         self.settle()?;
         self.watch_others();
         self.watch_pledge();
@@ -169,9 +170,22 @@ impl Replica {
         Ok(())
     }
 
+    /// Members that are linked get from the log what they lack, as far as its tail reaches.
+    fn keep_log(&mut self) {
+        let followers = self.seat.iter().flat_map(|seat| seat.engine.followers());
+        let matched = followers.filter(|(node, _)| self.slot_of(*node).is_some()).map(|(_, matched)| matched);
+        let least = matched.min().unwrap_or(u64::MAX);
+        if let Some(seat) = &mut self.seat {
+            seat.engine.keep_after(least);
+        }
+    }
+
     fn on_propose(&mut self, ticket: u64, command: Bytes) {
+        let proposed_bytes = self.seat.as_ref().map_or(0, |seat| seat.engine.proposed_bytes());
         let refusal = if command.is_empty() || command.len() > COMMAND_BYTES_MAX {
             Refusal::Size
+        } else if self.outruns_transfer(proposed_bytes) {
+            Refusal::Busy
         } else {
             match &mut self.seat {
                 Some(seat) if seat.engine.is_leader() => match seat.engine.propose(command.clone()) {
@@ -361,8 +375,8 @@ impl Replica {
         }
     }
 
-    pub(crate) fn wall_s(&self) -> u64 {
-        self.now_ms.saturating_add(self.wall_ahead_ms) / 1000
+    pub(crate) fn wall_ms(&self) -> u64 {
+        self.now_ms.saturating_add(self.wall_ahead_ms)
     }
 
     /// Whether the leader of the own lineage was heard within so long.

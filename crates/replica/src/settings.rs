@@ -36,8 +36,9 @@ pub struct Settings {
     pub round_ms: u64,
     /// A member that can no longer take part in a lineage which works without it starts anew after this time.
     pub rebirth_ms: u64,
-    /// Bytes of applied entries that a leader keeps for a member that lags, or that the state is on its way to: enough
-    /// for what is committed during a transfer. While nobody lags it is a quarter; of a member that is alone, nothing.
+    /// Bytes of applied entries that a leader keeps for a member that lags, or that the state is on its way to. While
+    /// half of them are not enough for what is proposed during a transfer, proposals wait. While nobody lags it is a
+    /// quarter; of a member that is alone, nothing.
     pub log_tail_bytes_max: usize,
     /// Bytes of entries that a leader takes before they are committed; more is refused as busy.
     pub uncommitted_bytes_max: usize,

@@ -104,10 +104,12 @@ impl Log {
         self.membership = membership;
     }
 
-    /// Cuts off applied entries until the rest has at most `bytes_max`.
-    pub(crate) fn trim(&mut self, bytes_max: usize) {
-        while self.entries_bytes > bytes_max
-            && self.entries.front().is_some_and(|entry| entry.index <= self.applied.0)
+    /// Cuts off applied entries until the rest has at most `bytes` bytes, or `bytes_max` as far as somebody needs those
+    /// above `index`.
+    pub(crate) fn trim(&mut self, bytes: usize, bytes_max: usize, index: u64) {
+        while let Some(oldest) = self.entries.front()
+            && oldest.index <= self.applied.0
+            && self.entries_bytes > if oldest.index <= index { bytes } else { bytes_max }
         {
             let removed = self.entries.pop_front().expect("it was just looked at");
             self.entries_bytes -= entry_bytes(&removed);
@@ -238,7 +240,9 @@ mod tests {
         let mut log = Log::founded(5, Membership::default());
         log.append(&[entry(6, 1, 4), entry(7, 1, 4), entry(8, 2, 4)]);
         log.set_applied(7, 1);
-        log.trim(0);
+        log.trim(0, 250, 6);
+        assert_eq!(log.bytes(), 2 * entry_bytes(&entry(7, 1, 4)), "somebody needs the next one");
+        log.trim(0, 0, 6);
         assert_eq!(log.first_index().unwrap(), 8);
         assert_eq!(log.term(7).unwrap(), 1);
         assert!(matches!(log.term(6), Err(Error::Store(StorageError::Compacted))));

@@ -19,6 +19,8 @@ pub(crate) struct Outgoing {
     cargo: Cargo,
     /// The receiver in the leader's lineage; none for salvage.
     node: NodeId,
+    /// What the leader had proposed when the state was marked.
+    proposed_bytes: u64,
     is_accepted: bool,
     /// The next chunk to be read.
     next: u64,
@@ -42,6 +44,9 @@ struct Chunk {
 pub(crate) const SILENCE_ROUNDS: u64 = 3;
 /// Repetitions of what was not confirmed within a round.
 const REPEATS_PER_ROUND: u64 = 4;
+/// Part of the log tail that may be proposed while a state is under way. The rest is for what comes while the receiver
+/// catches up.
+const TAIL_DIVISOR: usize = 2;
 
 impl Replica {
     /// A member needs a checkpoint. The raft waits until it is told how that went, and asks again if it went badly:
@@ -75,11 +80,13 @@ impl Replica {
         let transfer = TransferId(self.next_transfer);
         self.next_transfer += 1;
         self.send(to, Body::Offer { transfer, cargo: cargo.clone() });
+        let proposed_bytes = self.seat.as_ref().map_or(0, |seat| seat.engine.proposed_bytes());
         self.outgoing = Some(Outgoing {
             transfer,
             to,
             cargo,
             node,
+            proposed_bytes,
             is_accepted: false,
             next: 0,
             is_asked: true,
@@ -90,6 +97,15 @@ impl Replica {
         });
         let bytes_max = self.settings.chunk_bytes_max;
         self.outputs.push(Output::ChunkWanted { transfer, number: 0, bytes_max });
+    }
+
+    /// Whether the log has grown so much since the state was marked that what the receiver needs next would soon be cut
+    /// off, and the transfer have been in vain: proposals wait.
+    pub(crate) fn outruns_transfer(&self, proposed_bytes: u64) -> bool {
+        let tail_bytes = (self.settings.log_tail_bytes_max / TAIL_DIVISOR) as u64;
+        self.outgoing.as_ref().is_some_and(|outgoing| {
+            outgoing.node != NodeId::NONE && proposed_bytes - outgoing.proposed_bytes >= tail_bytes
+        })
     }
 
     /// The transfer, if it is this one with that slot: words about an earlier one may be late.

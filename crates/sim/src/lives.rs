@@ -9,9 +9,9 @@ use crate::links::LinkId;
 use crate::member::{HAND_OVER_US, MemberId};
 use crate::world::World;
 
-/// Bits of an epoch below its seconds. Who has lost everything within the second in which the last epoch began cannot know
-/// that there was one, so nobody starts within that second.
-const EPOCH_SECOND_BITS: u32 = 20;
+/// Bits of an epoch below its milliseconds. Who has lost everything within the millisecond in which the last epoch began
+/// cannot know that there was one, so nobody starts within it.
+const EPOCH_FOUNDER_BITS: u32 = 11;
 
 impl World {
     pub(crate) fn now(&self, member: MemberId) -> Now {
@@ -25,8 +25,8 @@ impl World {
         }
         self.stage.set_clock(member);
         let now_ms = self.stage.unix_ms(member);
-        if let Some(epoch) = self.epoch.filter(|epoch| epoch.0 >> EPOCH_SECOND_BITS >= now_ms / 1000) {
-            let later_ms = ((epoch.0 >> EPOCH_SECOND_BITS) + 1) * 1000 - now_ms;
+        if let Some(epoch) = self.epoch.filter(|epoch| epoch.0 >> EPOCH_FOUNDER_BITS >= now_ms) {
+            let later_ms = (epoch.0 >> EPOCH_FOUNDER_BITS) + 1 - now_ms;
             self.stage.agenda.after(later_ms * 1000, Happening::Start(member));
             return;
         }

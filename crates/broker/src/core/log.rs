@@ -244,6 +244,9 @@ impl Log {
         for subject in store.take_touches() {
             self.ops.touch(&subject);
         }
+        if self.batches.waiting.is_empty() && store.forgets_soon(self.batches.origin) {
+            self.batches.push(Bytes::new(), Vec::new(), 0);
+        }
         if self.leader_slot() == Some(self.slot) {
             self.keep_time(now, store, out);
         } else {

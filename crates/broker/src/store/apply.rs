@@ -305,6 +305,11 @@ impl Store {
     pub(crate) fn last_batch(&self, origin: Origin) -> u64 {
         self.origins.last(origin)
     }
+
+    /// Whether this incarnation should say something, lest it be forgotten.
+    pub(crate) fn forgets_soon(&self, origin: Origin) -> bool {
+        self.origins.is_ageing(origin)
+    }
 }
 
 impl Waiter {

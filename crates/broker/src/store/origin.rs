@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::command::Origin;
 
-/// Incarnations remembered. An incarnation that is forgotten has been silent while as many others were not.
+/// Incarnations remembered. An incarnation that is forgotten has been silent while as many others were not; one that lives
+/// says something before.
 const ORIGINS_MAX: usize = 1024;
 
 /// An incarnation's last batch.
@@ -23,6 +24,13 @@ impl Origins {
     /// Number of the last batch of this incarnation that was applied, 0 for none.
     pub(super) fn last(&self, origin: Origin) -> u64 {
         self.0.get(&origin).map_or(0, |last| last.number)
+    }
+
+    /// Whether the incarnation has been silent while half as many others as are remembered were not.
+    pub(super) fn is_ageing(&self, origin: Origin) -> bool {
+        let own = self.0.get(&origin).map_or(u64::MAX, |last| last.index);
+        self.0.len() > ORIGINS_MAX / 2
+            && self.0.values().filter(|last| last.index > own).count() >= ORIGINS_MAX / 2
     }
 
     /// Takes a batch in; false if it was applied before, or one before it is missing.
@@ -67,5 +75,17 @@ mod tests {
             assert!(origins.take(Origin::from(5000 - index), 1, index));
         }
         assert_eq!((origins.last(5000), origins.last(4999)), (0, 1));
+    }
+
+    #[test]
+    fn who_is_half_forgotten_is_told_and_whoever_speaks_is_not() {
+        let mut origins = Origins::default();
+        for index in 0..=ORIGINS_MAX as u64 / 2 {
+            assert!(!origins.is_ageing(0), "at {index}");
+            assert!(origins.take(Origin::from(index), 1, index));
+        }
+        assert!(origins.is_ageing(0) && !origins.is_ageing(1) && !origins.is_ageing(9_999));
+        assert!(origins.take(0, 2, 9_999));
+        assert!(!origins.is_ageing(0));
     }
 }

@@ -8,16 +8,19 @@ use crate::codec::encode;
 use crate::frame::{Body, Frame, Round};
 use crate::identity::{Lineage, NodeId, Nonce, Slot};
 use crate::input::Input;
-use crate::output::Output;
+use crate::output::{Output, Refusal};
 use crate::replica::Replica;
 use crate::sabotage::Sabotage;
 use crate::settings::Settings;
 use crate::status::Role;
 
 const TICK_MS: u64 = 25;
+const CHUNK_BYTES: usize = 100;
 
 struct Table {
     now_ms: u64,
+    /// Chunks that a state has.
+    chunks: u64,
     members: Vec<Replica>,
     /// What the members wanted done, besides sending.
     outputs: Vec<(Slot, Output)>,
@@ -25,16 +28,34 @@ struct Table {
 
 impl Table {
     fn new(seeds: u16, sabotage: Sabotage) -> Self {
+        Self::with(seeds, |settings| settings.sabotage = sabotage)
+    }
+
+    fn with(seeds: u16, change: impl Fn(&mut Settings)) -> Self {
         let member = |slot: u16| {
             let nonce = Nonce(u128::from(slot) + 1);
-            let settings = Settings::new(Slot(slot), nonce, u64::from(slot), seeds, seeds);
-            Replica::new(Settings { sabotage, ..settings }, 0, 1_790_000_000_000).unwrap()
+            let mut settings = Settings::new(Slot(slot), nonce, u64::from(slot), seeds, seeds);
+            change(&mut settings);
+            Replica::new(settings, 0, 1_790_000_000_000).unwrap()
         };
-        let mut table = Self { now_ms: 0, members: (0..seeds).map(member).collect(), outputs: vec![] };
+        let members = (0..seeds).map(member).collect();
+        let mut table = Self { now_ms: 0, chunks: 1, members, outputs: vec![] };
         for (own, other) in (0..seeds).flat_map(|own| (0..seeds).map(move |other| (own, other))) {
             table.input(Slot(own), Input::LinkUp { slot: Slot(other) });
         }
         table
+    }
+
+    /// The process of a slot dies, and another one takes its place.
+    fn restart(&mut self, slot: Slot) {
+        let member = &mut self.members[usize::from(slot.0)];
+        let settings = Settings { nonce: Nonce(1_000), ..member.settings.clone() };
+        *member = Replica::new(settings, self.now_ms, 1_790_000_000_000).unwrap();
+        for other in (0..self.members.len() as u16).map(Slot).filter(|other| *other != slot) {
+            self.input(other, Input::LinkDown { slot });
+            self.input(slot, Input::LinkUp { slot: other });
+            self.input(other, Input::LinkUp { slot });
+        }
     }
 
     /// Gives an input to a member, and all frames that follow from it to all.
@@ -49,8 +70,9 @@ impl Table {
                         inputs.push_back((to, Input::Frame { slot, bytes: frame }));
                     }
                     Output::ChunkWanted { transfer, number, .. } => {
-                        let chunk = Input::Chunk { transfer, number, last: true, bytes: Bytes::new() };
-                        inputs.push_back((slot, chunk));
+                        let (last, bytes) =
+                            (number + 1 == self.chunks, Bytes::from_static(&[7; CHUNK_BYTES]));
+                        inputs.push_back((slot, Input::Chunk { transfer, number, last, bytes }));
                     }
                     other => self.outputs.push((slot, other)),
                 }
@@ -130,6 +152,32 @@ fn goes_on_after_a_promise(sabotage: Sabotage) -> bool {
 fn a_promise_that_was_not_confirmed_ends_with_the_leaders_word() {
     assert!(goes_on_after_a_promise(Sabotage::None));
     assert!(!goes_on_after_a_promise(Sabotage::SkipConfirm), "the broken rule is noticed");
+}
+
+#[test]
+fn a_state_arrives_although_the_log_grows_by_more_than_its_tail_meanwhile() {
+    let mut table = Table::with(3, |settings| {
+        settings.log_tail_bytes_max = 20 * CHUNK_BYTES;
+        settings.transfer_bytes_per_tick = CHUNK_BYTES;
+    });
+    table.chunks = 50;
+    let leader = table.settle();
+    let newcomer = Slot((leader.0 + 1) % 3);
+    table.restart(newcomer);
+    table.outputs.clear();
+    let mut ticks = 0;
+    while !table.members[usize::from(newcomer.0)].status().is_settled {
+        ticks += 1;
+        assert!(ticks < 4 * table.chunks, "{:?}", table.members[usize::from(newcomer.0)].status());
+        let command = Bytes::from_static(&[7; CHUNK_BYTES]);
+        table.input(leader, Input::Propose { ticket: ticks, command });
+        table.tick();
+    }
+    let count =
+        |wanted: fn(&Output) -> bool| table.outputs.iter().filter(|(_, output)| wanted(output)).count();
+    assert_eq!(count(|output| matches!(output, Output::InstallBegun)), 1);
+    assert!(count(|output| matches!(output, Output::Refused { refusal: Refusal::Busy, .. })) > 10);
+    assert!(count(|output| matches!(output, Output::Proposed { .. })) > 5);
 }
 
 /// What a proposal costs all three members together, from `Propose` to the last `Apply`.
