@@ -13,6 +13,6 @@ sterna=${1:-${STERNA_BINARY:-target/release/sterna}}
 load_core=1
 [ "$(nproc)" -gt 1 ] || load_core=0
 
-for name in fanout flat memory connect latency batch cluster memory-bound; do
+for name in fanout flat memory connect latency batch cluster transfer memory-bound; do
     "$sterna" bench "$name" --quick --load-core "$load_core"
 done

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::server::{Parameters, Server, own_binary};
 use crate::system::Cores;
-use crate::{batch, cluster, connect, fanout, flat, latency, memory, memory_bound, raw};
+use crate::{batch, cluster, connect, fanout, flat, latency, memory, memory_bound, raw, transfer};
 
 /// Measure a server: start one on a core of its own, drive it from another core, and report ratios.
 ///
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     MemoryBound(memory_bound::MemoryBound),
     /// Publishes that a quorum of three members has stored: latency at light load, and the highest rate
     Cluster(cluster::Cluster),
+    /// Publish latency while a member that came back empty gets the messages of the cluster
+    Transfer(transfer::Transfer),
     /// The baseline's own process
     #[command(name = raw::COMMAND, hide = true)]
     Raw,
@@ -68,6 +70,11 @@ impl Common {
         Cores { server: self.server_core, load: self.load_core, is_shared: false }
     }
 
+    /// For processes that use the load's core, too.
+    pub(crate) fn shared_cores(&self) -> Cores {
+        Cores { is_shared: true, ..self.cores() }
+    }
+
     /// A size, or the smaller one that is enough to see that everything works.
     pub(crate) fn sized<T: Ord>(&self, size: T, quick: T) -> T {
         if self.quick { size.min(quick) } else { size }
@@ -80,8 +87,7 @@ impl Common {
 
     /// Starts a cluster of so many members, which share both cores with the load.
     pub(crate) fn start_cluster(&self, members: usize, parameters: Parameters<'_>) -> Result<Vec<Server>> {
-        let (program, cores) = (self.program()?, Cores { is_shared: true, ..self.cores() });
-        Server::start_cluster(&program, cores, members, parameters)
+        Server::start_cluster(&self.program()?, self.shared_cores(), members, parameters)
     }
 
     fn program(&self) -> Result<PathBuf> {

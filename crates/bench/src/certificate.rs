@@ -3,49 +3,45 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Failure, Result, system};
+use crate::folder::TemporaryFolder;
 
 /// Certificate and key as PEM files in a folder of their own, which is removed in the end.
 #[derive(Debug)]
 pub(crate) struct Certificate {
-    folder: PathBuf,
+    folder: TemporaryFolder,
     der: CertificateDer<'static>,
 }
 
 impl Certificate {
     /// Signs a new key by itself, for `localhost`.
     pub(crate) fn generate() -> Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
             .map_err(|error| Failure::broken(format!("no certificate: {error}")))?;
-        let folder = std::env::temp_dir().join(format!("sterna-bench-{}-{number}", std::process::id()));
-        let certificate = Self { folder, der: made.cert.der().clone() };
+        let certificate = Self { folder: TemporaryFolder::create()?, der: made.cert.der().clone() };
         let write = || {
-            fs::create_dir_all(&certificate.folder)?;
             fs::write(certificate.key_path(), made.signing_key.serialize_pem())?;
             fs::write(certificate.certificate_path(), made.cert.pem())
         };
-        write().map_err(system(format!("write to {}", certificate.folder.display())))?;
+        write().map_err(system(format!("write to {}", certificate.folder().display())))?;
         Ok(certificate)
     }
 
     pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     pub(crate) fn certificate_path(&self) -> PathBuf {
-        self.folder.join("certificate.pem")
+        self.folder().join("certificate.pem")
     }
 
     pub(crate) fn key_path(&self) -> PathBuf {
-        self.folder.join("key.pem")
+        self.folder().join("key.pem")
     }
 
     /// For clients that trust this certificate alone, and make a full handshake each time.
@@ -60,13 +56,6 @@ impl Certificate {
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
         config.resumption = Resumption::disabled();
         Ok(config)
-    }
-}
-
-impl Drop for Certificate {
-    fn drop(&mut self) {
-        // A folder that is left behind in the folder for temporary files harms nobody.
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

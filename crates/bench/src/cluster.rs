@@ -1,25 +1,24 @@
-//! `cluster`: publishes that a quorum of three members has stored: how long one takes, and how many a second.
+//! `cluster`: publishes that a quorum of three members has stored: how long one takes, and how many a second. On request
+//! beside the same publishes to NATS `JetStream`.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::arguments::Common;
-use crate::error::{Failure, Result};
-use crate::feed::open_publisher;
+use crate::cost::median;
+use crate::error::Result;
 use crate::histogram::Histogram;
-use crate::load::{Load, frames};
+use crate::members::{MEMBERS, MemberPublishers, wait_for_leader};
+use crate::nats::{NatsCluster, NatsPublishers};
+use crate::publishing::{Publishers, Publishing};
 use crate::report::{Cell, Figure, Report, grouped};
 use crate::server::{AMPLE_MEMORY, Server};
+use crate::usage::CpuTime;
 
-/// Members, which are all seeds: two of them are a quorum.
-const MEMBERS: usize = 3;
-/// Pause between two publishes at light load.
-const PAUSE: Duration = Duration::from_millis(1);
 /// Length of a window in which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(5);
-/// How long the members may take to agree on a leader.
-const FORMATION: Duration = Duration::from_secs(20);
-/// 1 on a member that hears a leader.
-const HAS_LEADER: &str = "sterna_cluster_has_leader";
+/// Publishes at light load until it is the other product's turn.
+const TURN: u64 = 1_000;
 
 /// Sizes of the measurement.
 #[derive(Debug, clap::Args)]
@@ -39,135 +38,141 @@ pub(crate) struct Cluster {
     /// How often the highest rate is measured
     #[arg(long, default_value_t = 3)]
     repeat: usize,
+    /// Do the same, in turn, to three servers of that nats-server program
+    #[arg(long, value_name = "PATH")]
+    beside_nats: Option<PathBuf>,
 }
 
-/// One publisher at each member.
-struct Publishers {
-    places: Vec<usize>,
-    subjects: usize,
-    content: Vec<u8>,
-    /// Publishes so far.
-    sent: u64,
+/// A product, and what was found.
+struct Side {
+    name: &'static str,
+    processes: Vec<u32>,
+    publishers: Box<dyn Publishers>,
+    publishing: Publishing,
+    times: Histogram,
+    rates: Vec<f64>,
 }
 
 pub(crate) fn run(arguments: &Cluster, common: &Common) -> Result<Report> {
+    let subjects = common.sized(arguments.subjects, 100);
+    let side = |name, processes, publishers| Side {
+        name,
+        processes,
+        publishers,
+        publishing: Publishing::new(subjects, arguments.content_bytes..=arguments.content_bytes),
+        times: Histogram::new(),
+        rates: Vec::new(),
+    };
     let members = common.start_cluster(MEMBERS, &[AMPLE_MEMORY])?;
     wait_for_leader(&members)?;
-    let mut load = Load::new()?;
-    let mut publishers = Publishers {
-        places: members.iter().map(|it| open_publisher(&mut load, &it.plain())).collect::<Result<_>>()?,
-        subjects: common.sized(arguments.subjects, 100),
-        content: vec![b'x'; arguments.content_bytes],
-        sent: 0,
-    };
-    let times = publishers.one_by_one(&mut load, common.sized(arguments.publishes, 100))?;
-    let window = common.sized(WINDOW, Duration::from_millis(200));
+    let processes = members.iter().map(Server::process).collect();
+    let mut sides = vec![side("Sterna", processes, Box::new(MemberPublishers::open(&members)?))];
+    let nats = arguments.beside_nats.as_ref();
+    let nats = nats.map(|program| NatsCluster::start(program, common.shared_cores(), MEMBERS)).transpose()?;
+    if let Some(nats) = &nats {
+        sides.push(side("NATS", nats.processes(), Box::new(NatsPublishers::open(nats)?)));
+    }
+
     let about = format!(
         "{MEMBERS} members on two cores, one publisher at each, {} subjects, {} B of content, every publish stored by a quorum",
-        grouped(publishers.subjects as u64),
+        grouped(subjects as u64),
         arguments.content_bytes
     );
     let mut report = Report::new("cluster", about);
-    report.columns = vec!["acknowledged, up to so many ahead", "number", "a second", "us of CPU each"];
-    let mut rates = Vec::new();
+    report.columns =
+        vec!["product", "under way", "number", "p50, us", "p99, us", "max, us", "a second", "us of CPU each"];
+    light(&mut sides, common.sized(arguments.publishes, 100), &mut report)?;
+    let window = common.sized(WINDOW, Duration::from_millis(200));
     for _ in 0..common.sized(arguments.repeat, 1) {
-        let before = busy(&members)?;
-        let (count, rate) = publishers.flood(&mut load, arguments.ahead, window)?;
-        let each_us = (busy(&members)? - before).as_secs_f64() * 1e6 / count as f64;
-        report.rows.push(vec![
-            Cell::Count(arguments.ahead * MEMBERS as u64),
-            Cell::Count(count),
-            Cell::Number(rate, 0),
-            Cell::Number(each_us, 1),
-        ]);
-        rates.push(rate);
+        for side in &mut sides {
+            side.flood(arguments.ahead, window, &mut report)?;
+        }
     }
-    let milliseconds = |share| times.quantile(share) as f64 / 1e6;
-    report.figures = vec![
-        Figure::new("light load, p50", milliseconds(0.5), "ms").at_most(0.5, 0.25),
-        Figure::new("light load, p99", milliseconds(0.99), "ms").at_most(2.0, 1.0),
-        Figure::new("light load, max", times.max() as f64 / 1e6, "ms"),
-        Figure::new("acknowledged", crate::cost::median(rates), "a second").at_least(100_000.0, 100_000.0),
-    ];
+    report.figures = figures(sides);
     Ok(report)
 }
 
-/// CPU time of all members.
-fn busy(members: &[Server]) -> Result<Duration> {
-    members.iter().map(|member| Ok(member.cpu()?.total())).sum()
-}
-
-fn wait_for_leader(members: &[Server]) -> Result<()> {
-    let end = Instant::now() + FORMATION;
-    for member in members {
-        while member.metrics()?.sum(HAS_LEADER)? == 0 {
-            if Instant::now() > end {
-                return Err(Failure::broken("the members do not agree on a leader"));
-            }
-            std::thread::sleep(Duration::from_millis(50));
+/// One publish after the other, at each side in turn.
+fn light(sides: &mut [Side], publishes: u64, report: &mut Report) -> Result<()> {
+    let mut cpu = vec![Duration::ZERO; sides.len()];
+    for first in (0..publishes).step_by(TURN as usize) {
+        for (side, cpu) in sides.iter_mut().zip(&mut cpu) {
+            let before = side.cpu()?;
+            let count = TURN.min(publishes - first);
+            side.publishing.one_by_one(&mut *side.publishers, &mut side.times, |number| number < count)?;
+            *cpu += side.cpu()? - before;
         }
+    }
+    for (side, cpu) in sides.iter().zip(cpu) {
+        let microseconds = |nanoseconds: u64| Cell::Number(nanoseconds as f64 / 1e3, 0);
+        report.rows.push(vec![
+            side.name.into(),
+            Cell::Count(1),
+            Cell::Count(publishes),
+            microseconds(side.times.quantile(0.5)),
+            microseconds(side.times.quantile(0.99)),
+            microseconds(side.times.max()),
+            Cell::Empty,
+            Cell::Number(cpu.as_secs_f64() * 1e6 / publishes as f64, 1),
+        ]);
     }
     Ok(())
 }
 
-impl Publishers {
-    /// Publishes and waits for the result, again and again, at each member in turn.
-    fn one_by_one(&mut self, load: &mut Load, publishes: u64) -> Result<Histogram> {
-        let mut times = Histogram::new();
-        for number in 0..publishes {
-            let place = self.places[(number % MEMBERS as u64) as usize];
-            let mut out = Vec::new();
-            self.publish(&mut out);
-            let accepted = load.counts().accepted + 1;
-            let start = Instant::now();
-            load.send(place, &out)?;
-            load.run_until("publish", |now| now.accepted >= accepted)?;
-            times.record(u64::try_from(start.elapsed().as_nanos()).expect("no publish takes centuries"));
-            std::thread::sleep(PAUSE);
-        }
-        Ok(times)
+impl Side {
+    /// CPU time of all members.
+    fn cpu(&self) -> Result<Duration> {
+        self.processes.iter().map(|process| Ok(CpuTime::of(*process)?.total())).sum()
     }
 
-    /// Publishes with `ahead` under way on each connection; how many were acknowledged, and how many a second.
-    fn flood(&mut self, load: &mut Load, ahead: u64, time: Duration) -> Result<(u64, f64)> {
-        let before = load.counts().accepted;
-        let mut under_way = [0_u64; MEMBERS];
+    fn flood(&mut self, ahead: u64, window: Duration, report: &mut Report) -> Result<()> {
+        let before = self.cpu()?;
         let start = Instant::now();
-        while start.elapsed() < time {
-            for (place, under_way) in self.places.clone().into_iter().zip(&mut under_way) {
-                // Not for a few: a write costs as much as many publishes.
-                if *under_way > ahead / 2 {
-                    continue;
-                }
-                let mut out = Vec::new();
-                while *under_way < ahead {
-                    self.publish(&mut out);
-                    *under_way += 1;
-                }
-                load.send(place, &out)?;
-            }
-            let places = &self.places;
-            load.turn(Duration::from_millis(1), |place, text| {
-                if let Some(member) = places.iter().position(|it| *it == place)
-                    && text.starts_with("{\"op\":\"published\"")
-                {
-                    under_way[member] -= 1;
-                }
-            })?;
-            if load.counts().refused > 0 {
-                return Err(Failure::broken("a member refuses publishes"));
-            }
-        }
-        let count = load.counts().accepted - before;
-        let rate = count as f64 / start.elapsed().as_secs_f64();
-        let all = load.counts().accepted + under_way.iter().sum::<u64>();
-        load.run_until("acknowledge", |now| now.accepted >= all)?;
-        Ok((count, rate))
+        let flooded = self.publishing.flood(&mut *self.publishers, ahead, |_| start.elapsed() < window)?;
+        let each_us = (self.cpu()? - before).as_secs_f64() * 1e6 / flooded.acknowledged as f64;
+        let rate = flooded.acknowledged as f64 / flooded.seconds;
+        report.rows.push(vec![
+            self.name.into(),
+            Cell::Count(ahead * MEMBERS as u64),
+            Cell::Count(flooded.acknowledged),
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Number(rate, 0),
+            Cell::Number(each_us, 1),
+        ]);
+        self.rates.push(rate);
+        Ok(())
     }
 
-    fn publish(&mut self, out: &mut Vec<u8>) {
-        let subject = (self.sent % self.subjects as u64) as usize;
-        self.sent += 1;
-        frames::publish(Some(self.sent), subject, &self.content, out);
+    fn milliseconds(&self, share: f64) -> f64 {
+        self.times.quantile(share) as f64 / 1e6
     }
+}
+
+fn figures(sides: Vec<Side>) -> Vec<Figure> {
+    let found = sides.into_iter().map(|side| {
+        let [p50, p99, max] = [0.5, 0.99, 1.0].map(|share| side.milliseconds(share));
+        [p50, p99, max, median(side.rates)]
+    });
+    let found: Vec<[f64; 4]> = found.collect();
+    let [p50, p99, max, rate] = found[0];
+    let mut figures = vec![
+        Figure::new("light load, p50", p50, "ms").at_most(0.5, 0.25),
+        Figure::new("light load, p99", p99, "ms").at_most(2.0, 1.0),
+        Figure::new("light load, max", max, "ms"),
+        Figure::new("acknowledged", rate, "a second").at_least(100_000.0, 100_000.0),
+    ];
+    if let Some([nats_p50, nats_p99, nats_max, nats_rate]) = found.get(1) {
+        figures.extend([
+            Figure::new("NATS, light load, p50", *nats_p50, "ms"),
+            Figure::new("NATS, light load, p99", *nats_p99, "ms"),
+            Figure::new("NATS, light load, max", *nats_max, "ms"),
+            Figure::new("NATS, acknowledged", *nats_rate, "a second"),
+            Figure::new("p50, NATS / Sterna", nats_p50 / p50, "x"),
+            Figure::new("p99, NATS / Sterna", nats_p99 / p99, "x"),
+            Figure::new("acknowledged, Sterna / NATS", rate / nats_rate, "x"),
+        ]);
+    }
+    figures
 }

@@ -8,7 +8,7 @@ use crate::arguments::{BenchArgs, Command};
 use crate::error::Result;
 use crate::report::{Figure, Report};
 use crate::usage::{CpuTime, core_busy};
-use crate::{batch, cluster, connect, fanout, flat, latency, memory, memory_bound, raw};
+use crate::{batch, cluster, connect, fanout, flat, latency, memory, memory_bound, raw, transfer};
 
 /// Measures and prints. A figure that misses what is asked of it is told, and is no failure; a server that loses a
 /// message is one, and so is everything that prevents a measurement.
@@ -50,6 +50,7 @@ fn measure(arguments: &BenchArgs) -> Result<Option<Report>> {
         Command::Connect(arguments) => connect::run(arguments, common),
         Command::MemoryBound(arguments) => memory_bound::run(arguments, common),
         Command::Cluster(arguments) => cluster::run(arguments, common),
+        Command::Transfer(arguments) => transfer::run(arguments, common),
         Command::Raw => unreachable!("it has been served above"),
     }?;
     if common.quick {

@@ -22,6 +22,8 @@ const START: Duration = Duration::from_secs(10);
 
 /// A running server; it ends with this value.
 pub(crate) struct Server {
+    /// Has started it, and can again.
+    command: Command,
     child: Child,
     plain: SocketAddr,
     encrypted: SocketAddr,
@@ -62,7 +64,7 @@ impl Server {
         // A configuration file that happens to lie here must not change what is measured.
         command.current_dir(certificate.folder()).stdin(Stdio::null()).stdout(std::io::stderr());
         let child = cores.spawn(&mut command)?;
-        let mut server = Self { child, plain, encrypted, metrics, certificate };
+        let mut server = Self { command, child, plain, encrypted, metrics, certificate };
         server.wait_until_open()?;
         Ok(server)
     }
@@ -105,6 +107,26 @@ impl Server {
         Ok(())
     }
 
+    /// Ends it as a crash would, without a word.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        let killed = self.child.kill().and_then(|()| self.child.wait());
+        killed.map(|_| ()).map_err(system("kill the server"))
+    }
+
+    /// Starts it again at the same addresses, and does not wait.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        self.child = self.command.spawn().map_err(system("start the server again"))?;
+        Ok(())
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn metrics_address(&self) -> SocketAddr {
+        self.metrics
+    }
+
     pub(crate) fn plain(&self) -> Target {
         Target { address: self.plain, tls: None, handshake: true }
     }
@@ -141,7 +163,7 @@ pub(crate) fn own_binary() -> Result<PathBuf> {
 }
 
 /// The first of so many ports in a row that nobody listens on, below those that the system gives away.
-fn free_range(count: usize) -> std::io::Result<u16> {
+pub(crate) fn free_range(count: usize) -> std::io::Result<u16> {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let mut ranges = (20_000..30_000_u16).step_by(count);
     ranges

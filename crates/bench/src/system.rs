@@ -23,7 +23,8 @@ impl Cores {
         pin(&[self.load]).map_err(system(format!("run on core {} (see --load-core)", self.load)))
     }
 
-    /// Starts a program on the server's core. It ends with this process, however that ends.
+    /// Starts a program on the server's core. It ends with this thread, however that ends, and so does whatever the
+    /// command starts again.
     #[expect(
         unsafe_code,
         reason = "what a child does before it becomes another program has no safe form in std"

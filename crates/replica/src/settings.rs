@@ -1,6 +1,6 @@
 //! What the owner decides before a replica starts.
 
-use crate::identity::{Nonce, Slot};
+use crate::identity::{Lineage, Nonce, Slot};
 use crate::limit::{CHUNK_BYTES_MAX, COMMAND_BYTES_MAX, MEMBERS_MAX, SEEDS_MAX};
 use crate::sabotage::Sabotage;
 
@@ -17,6 +17,8 @@ pub struct Settings {
     pub seeds: u16,
     /// All slots that may ever run.
     pub members: u16,
+    /// The highest lineage that the owner remembers of earlier lives, or none: new ones are above it.
+    pub seen: Lineage,
     /// Time between two ticks of the raft, which the owner keeps by `Input::Tick`.
     pub tick_ms: u64,
     /// Ticks between two heartbeats of a leader.
@@ -77,6 +79,7 @@ impl Settings {
             seed,
             seeds,
             members,
+            seen: Lineage::NONE,
             tick_ms: 25,
             heartbeat_ticks: 2,
             election_ticks: 16,
@@ -89,7 +92,7 @@ impl Settings {
             log_tail_bytes_max: 32 << 20,
             uncommitted_bytes_max: 16 << 20,
             append_bytes_max: 256 << 10,
-            chunk_bytes_max: 256 << 10,
+            chunk_bytes_max: 64 << 10,
             transfer_bytes_per_tick: 2 << 20,
             #[cfg(test)]
             sabotage: Sabotage::None,
