@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sterna_model::DeliveryMode;
@@ -36,6 +37,8 @@ pub struct Config {
     pub delivery_mode: DeliveryMode,
     /// The members.
     pub cluster: Cluster,
+    /// TLS between the members, if they have it.
+    pub cluster_tls: Option<ClusterTls>,
     /// Who may publish and subscribe.
     pub entitlement: Entitlement,
     /// Addresses that may publish; none means any.
@@ -59,6 +62,26 @@ pub struct Tls {
     pub certificate_pem: String,
     /// Content of the PEM file with the private key.
     pub key_pem: Secret<String>,
+}
+
+/// Certificate, key and authority of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterTls {
+    /// The certificate chain.
+    pub certificate: PemFile<String>,
+    /// The private key.
+    pub key: PemFile<Secret<String>>,
+    /// The authorities that sign the members' certificates.
+    pub authority: PemFile<String>,
+}
+
+/// A PEM file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PemFile<T> {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its content.
+    pub pem: T,
 }
 
 /// When a batch for one client is sent: whichever comes first.

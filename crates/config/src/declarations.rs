@@ -167,15 +167,40 @@ configuration! {
         /// Password that the members show each other.
         "ClusterPassword" => password: Option<Secret<String>>
             = Maybe("", Password(1024)), "", Restart;
-        /// Folder on a local disk for what must survive a restart.
+        /// Folder on a local disk for what must survive a restart: one small file with the highest lineage (epoch) that this
+        /// member has belonged to, so that a new one is higher even if all members lost their memory and the clock
+        /// went back. Members may share a folder. Where it does not exist nothing is written.
         "ClusterMemberCoordinationFolder" => coordination_folder: PathBuf
-            = File, "coordination_logs", Restart, Later;
+            = File, "coordination_logs", Restart;
+        /// Where clients reach this member itself, as they are to dial it: a client that is asked to leave a member is told
+        /// these addresses of the others, and goes there with TLS if it came with TLS. Empty tells none, and clients
+        /// go by their own lists: leave it empty where clients reach members through a load balancer only, as in
+        /// Kubernetes, because the names of pods are not known outside. At most 4 addresses.
+        "AdvertisedAddress" => advertised: Vec<Address>
+            = List(RemoteAddress), "", Restart;
         /// What carries messages between members.
         "ClusterEngine" => engine: ClusterEngine
             = Choice(CLUSTER_ENGINES), "built-in", Restart, Later;
         /// Share connections out again when members join or leave: those that have too many ask some clients to move.
         "X.ConnectionOffload" => connection_offload: bool
             = Choice(SWITCH), "false", Restart;
+    }
+
+    /// Certificate, key and authority of a member, as given.
+    pub(crate) cluster_tls: ClusterTlsValues, "TLS between members" {
+        /// PEM file with this member's certificate, followed by its intermediate certificates. It names the host of
+        /// ClusterMemberListen, and serves both ends of a connection (serverAuth and clientAuth). With it all connections
+        /// between members speak mutual TLS: give all three files to every member, or none to any. A change between
+        /// all and none needs a restart.
+        "ClusterTlsCertificate" => certificate: Option<PathBuf>
+            = Maybe("", File), "", Hangup;
+        /// PEM file with the private key of ClusterTlsCertificate.
+        "ClusterTlsKey" => key: Option<PathBuf>
+            = Maybe("", File), "", Hangup;
+        /// PEM file with the authorities that sign the certificates of the members. Who shows a certificate of another one
+        /// is refused.
+        "ClusterTlsAuthority" => authority: Option<PathBuf>
+            = Maybe("", File), "", Hangup;
     }
 
     /// Who may publish and subscribe, as given.

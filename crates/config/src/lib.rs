@@ -30,12 +30,15 @@ mod syntax;
 mod values;
 
 pub use address::{Address, Host, Network};
-pub use config::{Batching, Config, Credentials, Endpoint, Entitlement, Jwt, JwtKey, Monitor, Tls};
+pub use config::{
+    Batching, ClusterTls, Config, Credentials, Endpoint, Entitlement, Jwt, JwtKey, Monitor, PemFile, Tls,
+};
 pub use declarations::{Cache, Cluster, Connections, Extensions, Http, Kafka, Limits, Listen, Log, Process};
 pub use error::ConfigError;
 pub use load::{Effective, Loaded, Note, load};
 pub use parameter::{Parameter, Reload, Standing, parameters};
 pub use print::print;
 pub use reference::{default_file, reference_markdown};
+pub use resolve::{ADVERTISED_BYTES_MAX, ADVERTISED_MAX};
 pub use source::{Origin, ReadFile, SourceFile, Sources};
 pub use values::{ClusterEngine, JwtAlgorithm, LogFormat, LogLevel, Secret};

@@ -1,15 +1,18 @@
 //! Relations between parameters: what goes together becomes a configuration, the rest is refused.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sterna_model::DeliveryMode;
 use sterna_model::limit::FRAME_OVERHEAD_BYTES_MAX;
 
 use crate::address::Address;
-use crate::config::{Batching, Config, Credentials, Endpoint, Entitlement, Jwt, JwtKey, Monitor, Tls};
+use crate::config::{
+    Batching, ClusterTls, Config, Credentials, Endpoint, Entitlement, Jwt, JwtKey, Monitor, PemFile, Tls,
+};
 use crate::declarations::{
-    BatchingValues, Cluster, EntitlementValues, JwtValues, Limits, MonitorValues, TlsValues, Values,
+    BatchingValues, Cluster, ClusterTlsValues, EntitlementValues, JwtValues, Limits, MonitorValues,
+    TlsValues, Values,
 };
 use crate::error::ConfigError;
 use crate::kinds::show_size;
@@ -23,6 +26,11 @@ const BATCHING_SPACE_BYTES: usize = 64 << 10;
 const BATCHING_TIME: Duration = Duration::from_millis(10);
 /// One message, or the queue of one client, may take this part of Memory.
 const MEMORY_PARTS: usize = 8;
+/// Addresses of a member for clients, and their bytes with one more for each: they have to fit into a message between
+/// members.
+pub const ADVERTISED_MAX: usize = 4;
+/// See [`ADVERTISED_MAX`].
+pub const ADVERTISED_BYTES_MAX: usize = 300;
 /// Ports of a member, beginning with the one it is listed with.
 const MEMBER_PORTS: u16 = 4;
 
@@ -46,6 +54,7 @@ pub(crate) fn resolve(
     relations.check_cluster(&values.cluster);
     let batching = relations.batching(&values.batching, &values.limits);
     let tls = relations.tls(&values);
+    let cluster_tls = relations.cluster_tls(values.cluster_tls);
     let monitor = relations.monitor(values.monitor);
     let publish_from = values.entitlement.publish_from.clone();
     let entitlement = relations.entitlement(values.entitlement, values.jwt);
@@ -64,6 +73,7 @@ pub(crate) fn resolve(
         cache: values.cache,
         delivery_mode,
         cluster: values.cluster,
+        cluster_tls,
         entitlement: entitlement?,
         publish_from,
         monitor,
@@ -160,7 +170,7 @@ impl Relations<'_> {
     }
 
     fn check_cluster(&mut self, cluster: &Cluster) {
-        let Cluster { members, member_listen, seed_member_count, .. } = cluster;
+        let Cluster { members, member_listen, seed_member_count, advertised, .. } = cluster;
         for (index, member) in members.iter().chain(member_listen).enumerate() {
             let name = if index < members.len() { "ClusterMembers" } else { "ClusterMemberListen" };
             let fits = member.port.checked_add(MEMBER_PORTS - 1).is_some();
@@ -170,6 +180,14 @@ impl Relations<'_> {
             let listed_before = members[..index].contains(member);
             self.require(!listed_before, &["ClusterMembers"], format!("{member} is listed twice"));
         }
+        let bytes: usize = advertised.iter().map(|address| address.to_string().len() + 1).sum();
+        self.require(
+            advertised.len() <= ADVERTISED_MAX && bytes <= ADVERTISED_BYTES_MAX,
+            &["AdvertisedAddress"],
+            format!(
+                "AdvertisedAddress takes {ADVERTISED_MAX} addresses, of {ADVERTISED_BYTES_MAX} bytes in all"
+            ),
+        );
         if !members.is_empty() {
             self.require(
                 member_listen.as_ref().is_some_and(|own| members.contains(own)),
@@ -229,6 +247,35 @@ impl Relations<'_> {
             }
         }
         None
+    }
+
+    fn cluster_tls(&mut self, values: ClusterTlsValues) -> Option<ClusterTls> {
+        let ClusterTlsValues { certificate, key, authority } = values;
+        let (certificate, key, authority) = match (certificate, key, authority) {
+            (Some(certificate), Some(key), Some(authority)) => (certificate, key, authority),
+            (None, None, None) => return None,
+            _ => {
+                self.refuse(
+                    &["ClusterTlsCertificate", "ClusterTlsKey", "ClusterTlsAuthority"],
+                    "give all of ClusterTlsCertificate, ClusterTlsKey and ClusterTlsAuthority, or none of them",
+                );
+                return None;
+            }
+        };
+        let certificate = self.pem_file("ClusterTlsCertificate", certificate);
+        let key = self.pem_file("ClusterTlsKey", key);
+        let authority = self.pem_file("ClusterTlsAuthority", authority)?;
+        let PemFile { path, pem } = key?;
+        Some(ClusterTls {
+            certificate: certificate?,
+            key: PemFile { path, pem: Secret::new(pem) },
+            authority,
+        })
+    }
+
+    fn pem_file(&mut self, parameter: &'static str, path: PathBuf) -> Option<PemFile<String>> {
+        let pem = self.read(parameter, &path)?;
+        Some(PemFile { path, pem })
     }
 
     fn monitor(&mut self, values: MonitorValues) -> Monitor {

@@ -40,7 +40,7 @@ pub(crate) async fn accept(listener: TcpListener, purpose: Purpose, context: Arc
 
 async fn let_in(tcp: TcpStream, address: SocketAddr, purpose: Purpose, context: Arc<Context>) {
     let shake = async {
-        let mut stream = stream::accepted(tcp, context.settings.tls.as_ref()).await?;
+        let mut stream = stream::accepted(tcp, context.tls().as_ref()).await?;
         let proved = authenticate::accept(&mut stream, &context.identity, purpose).await?;
         Ok((stream, proved))
     };

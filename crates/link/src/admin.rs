@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use crate::proof::ClusterKey;
 use crate::refusal::Refusal;
 use crate::settings::{Entry, SettingsError};
 use crate::stream::{self, Stream};
+use crate::tls::LinkTls;
 
 /// Where the answer to a request goes. Dropped without an answer, it ends the conversation.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl From<HandshakeError> for AdminError {
 pub fn admin_request(
     member: &str,
     key: &ClusterKey,
-    tls: Option<&Arc<rustls::ClientConfig>>,
+    tls: Option<&LinkTls>,
     request: &[u8],
     patience: Duration,
 ) -> Result<Bytes, AdminError> {
@@ -127,7 +127,7 @@ async fn ask(
     member: &str,
     entry: &Entry,
     identity: &Identity,
-    tls: Option<&Arc<rustls::ClientConfig>>,
+    tls: Option<&LinkTls>,
     request: &[u8],
 ) -> Result<Bytes, AdminError> {
     let unreachable = |source| AdminError::Unreachable { member: member.to_owned(), source };
@@ -136,7 +136,7 @@ async fn ask(
         *address = SocketAddr::new(address.ip(), entry.port + Purpose::Admin as u16);
     }
     let (tcp, _) = connect(&addresses).await.map_err(unreachable)?;
-    let mut stream = stream::dialled(tcp, &entry.host, tls).await.map_err(unreachable)?;
+    let mut stream = stream::dialled(tcp, &entry.host, tls).await.map_err(HandshakeError::from)?;
     authenticate::dial(&mut stream, identity, Purpose::Admin, NO_SLOT, LinkId::default()).await?;
     write_frame(&mut stream, request).await.map_err(AdminError::NoAnswer)?;
     stream.flush().await.map_err(AdminError::NoAnswer)?;

@@ -10,15 +10,24 @@ use crate::limit::HANDSHAKE_BYTES_MAX;
 use crate::proof::{Role, Transcript};
 use crate::refusal::Refusal;
 use crate::stream::Stream;
+use crate::tls;
 
 /// Who is at the other end.
 #[derive(Debug)]
 pub(crate) struct Proved {
     pub(crate) slot: u16,
-    pub(crate) nonce: u128,
-    pub(crate) software: String,
+    pub(crate) process: Process,
     /// The link that the connection belongs to.
     pub(crate) link: LinkId,
+}
+
+/// A process of a member, and what it says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) nonce: u128,
+    pub(crate) software: String,
+    /// Where clients reach it.
+    pub(crate) advertised: Vec<String>,
 }
 
 /// Why there is no answer to that.
@@ -29,12 +38,22 @@ pub(crate) enum HandshakeError {
     #[error("the other side refuses: seen from there, {0}")]
     RefusedThere(Refusal),
     #[error("the connection ended: {0}")]
-    Lost(#[from] io::Error),
+    Lost(io::Error),
 }
 
 impl From<Refusal> for HandshakeError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> Self {
+        match tls::refusal_of(&error) {
+            Some((refusal, false)) => Self::Refused(refusal),
+            Some((refusal, true)) => Self::RefusedThere(refusal),
+            None => Self::Lost(error),
+        }
     }
 }
 
@@ -68,7 +87,9 @@ async fn accept_or_refuse(
     }
     let own = Message::Proof(transcript.prove(&identity.key, Role::Acceptor));
     write(stream, &own.encode()).await?;
-    Ok(proved(&transcript, identity, &hello, hello.from, hello.nonce, hello.software.clone()))
+    let link = link_of(&transcript, identity, &hello);
+    let Hello { from, nonce, software, advertised, .. } = hello;
+    Ok(Proved { slot: from, process: Process { nonce, software, advertised }, link })
 }
 
 /// The side that dialled.
@@ -91,19 +112,13 @@ pub(crate) async fn dial(
     if !transcript.is_proved(&identity.key, Role::Acceptor, &proof) {
         return Err(Refusal::Password.into());
     }
-    Ok(proved(&transcript, identity, &hello, welcome.slot, welcome.nonce, welcome.software))
+    let link = link_of(&transcript, identity, &hello);
+    let Welcome { slot, nonce, software, advertised, .. } = welcome;
+    Ok(Proved { slot, process: Process { nonce, software, advertised }, link })
 }
 
-fn proved(
-    transcript: &Transcript<'_>,
-    identity: &Identity,
-    hello: &Hello,
-    slot: u16,
-    nonce: u128,
-    software: String,
-) -> Proved {
-    let link = if hello.purpose == Purpose::Log { transcript.link_id(&identity.key) } else { hello.link };
-    Proved { slot, nonce, software, link }
+fn link_of(transcript: &Transcript<'_>, identity: &Identity, hello: &Hello) -> LinkId {
+    if hello.purpose == Purpose::Log { transcript.link_id(&identity.key) } else { hello.link }
 }
 
 async fn read_hello(stream: &mut Stream) -> Result<(Vec<u8>, Hello), HandshakeError> {

@@ -1,8 +1,9 @@
-//! What all tasks of the links share, and nothing of it changes.
+//! What all tasks of the links share; nothing of it changes but the certificates.
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use crate::complaints::Complaints;
 use crate::event::LinkEvent;
@@ -10,11 +11,14 @@ use crate::identity::Identity;
 use crate::remote::Input;
 use crate::settings::{Entry, LinkSettings};
 use crate::status::Counters;
+use crate::tls::LinkTls;
 
 /// What all tasks share.
 pub(crate) struct Context {
     pub(crate) settings: LinkSettings,
     pub(crate) entries: Vec<Entry>,
+    /// For connections from now on.
+    pub(crate) tls: watch::Sender<Option<LinkTls>>,
     pub(crate) identity: Identity,
     pub(crate) complaints: Complaints,
     /// In the order of the slots; the own one is never used.
@@ -52,7 +56,13 @@ impl Context {
         }
         let counters = entries.iter().map(|_| Arc::default()).collect();
         let identity = Identity::member(&settings);
-        (Self { settings, entries, identity, complaints, counters, remotes, on_event }, inboxes)
+        let tls = watch::Sender::new(settings.tls.clone());
+        (Self { settings, entries, tls, identity, complaints, counters, remotes, on_event }, inboxes)
+    }
+
+    /// TLS as it is now.
+    pub(crate) fn tls(&self) -> Option<LinkTls> {
+        self.tls.borrow().clone()
     }
 
     /// Tells the owner.

@@ -65,15 +65,15 @@ pub(crate) async fn dial(context: &Context, slot: u16) -> Result<Candidate, Dial
         let address = SocketAddr::new(address.ip(), entry.port + purpose as u16);
         let (tcp, _) = connect(&[address]).await.map_err(DialError::Connect)?;
         let (stream, again) = open(context, slot, tcp, address.ip(), purpose, proved.link).await?;
-        if again.nonce == proved.nonce { Ok(stream) } else { Err(DialError::Restarted) }
+        if again.process.nonce == proved.process.nonce { Ok(stream) } else { Err(DialError::Restarted) }
     };
     let forward = further(Purpose::Forward).await?;
     let transfer = further(Purpose::Transfer).await?;
     if !context.decides_over(slot) {
         be_chosen(context, &mut log).await.map_err(DialError::NotChosen)?;
     }
-    let Proved { nonce, software, .. } = proved;
-    Ok(Candidate { nonce, software, address, dialled: true, streams: [log, forward, transfer] })
+    let process = proved.process;
+    Ok(Candidate { process, address, dialled: true, streams: [log, forward, transfer] })
 }
 
 /// Waits until the side that decides has chosen the link.
@@ -94,8 +94,7 @@ async fn open(
 ) -> Result<(Stream, Proved), DialError> {
     let shake = async {
         let host = &context.entries[usize::from(slot)].host;
-        let tls = context.settings.tls.as_ref().map(|tls| &tls.client);
-        let mut stream = stream::dialled(tcp, host, tls).await?;
+        let mut stream = stream::dialled(tcp, host, context.tls().as_ref()).await?;
         let proved = authenticate::dial(&mut stream, &context.identity, purpose, slot, link).await?;
         Ok((stream, proved))
     };

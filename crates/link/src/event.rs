@@ -33,6 +33,8 @@ pub enum LinkEvent {
         slot: u16,
         /// The process at the other end.
         nonce: u128,
+        /// Where clients reach that member, `host:port` each: at most `limit::ADVERTISED_MAX`, and often none.
+        advertised: Vec<String>,
         /// Sends frames, until the link is down.
         link: Link,
     },

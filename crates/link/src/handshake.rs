@@ -68,6 +68,8 @@ pub struct Hello {
     pub fingerprint: [u8; HASH_BYTES],
     /// Name and version of the software.
     pub software: String,
+    /// Where clients reach the member, `host:port` each; not checked yet.
+    pub advertised: Vec<String>,
 }
 
 /// Who accepts.
@@ -85,6 +87,8 @@ pub struct Welcome {
     pub fingerprint: [u8; HASH_BYTES],
     /// Name and version of the software.
     pub software: String,
+    /// Where clients reach the member, `host:port` each; not checked yet.
+    pub advertised: Vec<String>,
 }
 
 const HELLO: u8 = 1;
@@ -135,6 +139,7 @@ impl Hello {
             &self.challenge,
             &self.fingerprint,
             &text(&self.software),
+            &texts(&self.advertised),
         ]
         .concat()
     }
@@ -158,7 +163,8 @@ impl Hello {
             link: fields.array()?,
             challenge: fields.array()?,
             fingerprint: fields.array()?,
-            software: fields.text()?,
+            software: fields.version_text()?,
+            advertised: fields.trailing_texts()?,
         })
     }
 }
@@ -172,6 +178,7 @@ impl Welcome {
             &self.challenge,
             &self.fingerprint,
             &text(&self.software),
+            &texts(&self.advertised),
         ]
         .concat()
     }
@@ -183,7 +190,8 @@ impl Welcome {
             nonce: u128::from_be_bytes(fields.array()?),
             challenge: fields.array()?,
             fingerprint: fields.array()?,
-            software: fields.text()?,
+            software: fields.version_text()?,
+            advertised: fields.trailing_texts()?,
         })
     }
 }
@@ -195,8 +203,13 @@ pub fn is_version_text(text: &[u8]) -> bool {
 }
 
 fn text(text: &str) -> Vec<u8> {
-    let length = u8::try_from(text.len()).expect("checked by is_version_text when the settings were");
+    let length = u8::try_from(text.len()).expect("bounded when the settings were checked");
     [&[length][..], text.as_bytes()].concat()
+}
+
+fn texts(list: &[String]) -> Vec<u8> {
+    let count = u8::try_from(list.len()).expect("bounded when the settings were checked");
+    list.iter().fold(vec![count], |bytes, one| [bytes, text(one)].concat())
 }
 
 /// What is left of a message.
@@ -224,10 +237,16 @@ impl<'a> Fields<'a> {
 
     fn text(&mut self) -> Result<String, Malformed> {
         let length = self.byte()?;
-        let text = self.take(length.into())?;
-        if !is_version_text(text) {
-            return Err(Malformed);
-        }
-        String::from_utf8(text.to_vec()).map_err(|_| Malformed)
+        String::from_utf8(self.take(length.into())?.to_vec()).map_err(|_| Malformed)
+    }
+
+    fn version_text(&mut self) -> Result<String, Malformed> {
+        self.text().and_then(|text| if is_version_text(text.as_bytes()) { Ok(text) } else { Err(Malformed) })
+    }
+
+    /// A list that members have not always sent.
+    fn trailing_texts(&mut self) -> Result<Vec<String>, Malformed> {
+        let count = if self.0.is_empty() { 0 } else { self.byte()? };
+        (0..count).map(|_| self.text()).collect()
     }
 }

@@ -3,7 +3,7 @@
 use crate::handshake::{HASH_BYTES, Hello, LinkId, NO_SLOT, Purpose, VERSIONS, Welcome};
 use crate::proof::{ClusterKey, fingerprint};
 use crate::refusal::Refusal;
-use crate::settings::LinkSettings;
+use crate::settings::{LinkSettings, are_client_addresses};
 
 /// What a member says of itself, and holds others against.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct Identity {
     slots: u16,
     nonce: u128,
     software: String,
+    advertised: Vec<String>,
 }
 
 impl Identity {
@@ -26,13 +27,15 @@ impl Identity {
             slots: u16::try_from(settings.members.len()).expect("checked against MEMBERS_MAX"),
             nonce: settings.nonce,
             software: settings.version.clone(),
+            advertised: settings.advertised.clone(),
         }
     }
 
     /// A client of administration.
     pub(crate) fn admin(key: ClusterKey) -> Self {
         let software = concat!("sterna/", env!("CARGO_PKG_VERSION")).to_owned();
-        Self { key, fingerprint: [0; HASH_BYTES], slot: NO_SLOT, slots: 0, nonce: 0, software }
+        let (fingerprint, advertised) = ([0; HASH_BYTES], Vec::new());
+        Self { key, fingerprint, slot: NO_SLOT, slots: 0, nonce: 0, software, advertised }
     }
 
     /// The first message.
@@ -53,6 +56,7 @@ impl Identity {
             challenge,
             fingerprint: self.fingerprint,
             software: self.software.clone(),
+            advertised: self.advertised.clone(),
         }
     }
 
@@ -65,6 +69,7 @@ impl Identity {
             challenge,
             fingerprint: self.fingerprint,
             software: self.software.clone(),
+            advertised: self.advertised.clone(),
         }
     }
 
@@ -90,6 +95,9 @@ impl Identity {
         if hello.from >= self.slots || hello.to != self.slot {
             return Err(Refusal::WrongSlot);
         }
+        if !are_client_addresses(&hello.advertised) {
+            return Err(Refusal::Advertised);
+        }
         Ok(version)
     }
 
@@ -106,6 +114,9 @@ impl Identity {
         }
         if welcome.slot != hello.to {
             return Err(Refusal::WrongSlot);
+        }
+        if !are_client_addresses(&welcome.advertised) {
+            return Err(Refusal::Advertised);
         }
         Ok(())
     }
@@ -134,6 +145,9 @@ mod tests {
         assert_eq!(check(Hello { from: 0, ..hello() }), Err(Refusal::OwnSlot));
         assert_eq!(check(Hello { from: 3, ..hello() }), Err(Refusal::WrongSlot));
         assert_eq!(check(Hello { to: 2, ..hello() }), Err(Refusal::WrongSlot));
+        let named = |address: &str| Hello { advertised: vec![address.to_owned()], ..hello() };
+        assert_eq!(check(named("a:8800")), Ok(1));
+        assert_eq!(check(named("a:8800/x")), Err(Refusal::Advertised));
         assert_eq!(member(0, 1).check_hello(Purpose::Log, &hello()), Err(Refusal::OtherCluster));
     }
 

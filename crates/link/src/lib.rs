@@ -6,7 +6,7 @@
 //!
 //! `links` owns the thread. On it run an acceptor for each port (`accept`) and a task for each other member (`remote`),
 //! which dials (`dial`), puts the connections of a link together and runs it (`running`, `carry`). Whoever connects is
-//! proved by `authenticate`, with the messages of [`handshake`] and the proofs of `proof`.
+//! proved by `authenticate`, with the messages of [`handshake`] and the proofs of `proof`; below that there may be `tls`.
 
 mod accept;
 mod admin;
@@ -29,6 +29,7 @@ mod running;
 mod settings;
 mod status;
 mod stream;
+mod tls;
 
 pub use admin::{AdminError, Answer, admin_request};
 pub use event::{Channel, LinkEvent, Receipt};
@@ -36,5 +37,6 @@ pub use link::Link;
 pub use links::{LinkWatch, Links, StartError, start};
 pub use proof::ClusterKey;
 pub use refusal::Refusal;
-pub use settings::{LinkSettings, LinkTls, SettingsError};
+pub use settings::{LinkSettings, SettingsError};
 pub use status::{LinkStatus, RemoteStatus, Traffic};
+pub use tls::{LinkTls, TlsError, TlsPem};

@@ -8,10 +8,15 @@ pub const FRAME_BYTES_MAX: usize = (16 << 20) + (64 << 10);
 pub const FRAME_OVERHEAD_BYTES: usize = 64;
 /// Slots in `ClusterMembers`.
 pub const MEMBERS_MAX: usize = 64;
-/// Bytes of one message of the handshake; the largest of version 1 has 173, and later versions may append.
+/// Bytes of one message of the handshake; the largest of version 1 has 174 and its advertised addresses, and later
+/// versions may append.
 pub const HANDSHAKE_BYTES_MAX: usize = 512;
 /// Bytes of the name and version of a member's software.
 pub const VERSION_BYTES_MAX: usize = 64;
+/// Addresses at which clients reach a member.
+pub const ADVERTISED_MAX: usize = 4;
+/// Bytes of these addresses, with one more for each.
+pub const ADVERTISED_BYTES_MAX: usize = 300;
 /// Handshakes, and conversations of administration, at once on one port.
 pub const HALF_OPEN_MAX: usize = 64;
 /// The same from one address.
@@ -52,7 +57,7 @@ pub(crate) const BACKLOG: i32 = 128;
 /// Bytes read or written at once.
 pub(crate) const BUFFER_BYTES: usize = 64 << 10;
 /// Bytes that one connection reads or writes before it is another's turn.
-pub(crate) const TURN_BYTES: usize = 256 << 10;
+pub(crate) const TURN_BYTES: usize = 64 << 10;
 /// The same complaint about the same address is made once in this time.
 pub(crate) const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
 /// Complaints that are remembered; beyond that all others count as one.
@@ -61,3 +66,4 @@ pub(crate) const COMPLAINTS_MAX: usize = 1024;
 pub(crate) const COMPLAINTS_WAITING_MAX: usize = 256;
 
 const _: () = assert!(HALF_OPEN_PER_ADDRESS_MAX < HALF_OPEN_MAX && HANDSHAKE_BYTES_MAX < u16::MAX as usize);
+const _: () = assert!(174 + ADVERTISED_BYTES_MAX <= HANDSHAKE_BYTES_MAX);

@@ -21,6 +21,7 @@ use crate::listen;
 use crate::remote::{Input, Remote};
 use crate::settings::{Entry, LinkSettings, SettingsError};
 use crate::status::{Counters, LinkStatus, RemoteStatus};
+use crate::tls::LinkTls;
 
 /// The links cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,7 @@ pub struct Links {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
     watch: LinkWatch,
+    tls: watch::Sender<Option<LinkTls>>,
 }
 
 /// What is known of the other members, for any thread.
@@ -76,7 +78,7 @@ pub fn start(
     let run = move || {
         match runtime.block_on(begin(settings, entries, Box::new(on_event))) {
             Ok((watch, context)) => {
-                let _ = started.send(Ok(watch));
+                let _ = started.send(Ok((watch, context.tls.clone())));
                 runtime.block_on(async {
                     let _ = stopped.await;
                     end(&context).await;
@@ -87,8 +89,8 @@ pub fn start(
         runtime.shutdown_timeout(LOOKUP_STOP_TIMEOUT);
     };
     let thread = thread::Builder::new().name("links".to_owned()).spawn(run).map_err(StartError::System)?;
-    let watch = starting.recv().expect("the thread tells how its start went")?;
-    Ok(Links { stop, thread, watch })
+    let (watch, tls) = starting.recv().expect("the thread tells how its start went")?;
+    Ok(Links { stop, thread, watch, tls })
 }
 
 /// Binds the ports and starts the tasks.
@@ -139,6 +141,14 @@ impl Links {
     #[must_use]
     pub fn watch(&self) -> LinkWatch {
         self.watch.clone()
+    }
+
+    /// Takes other certificates for the connections that come; those that are there keep theirs. Links that began without
+    /// TLS go on without it.
+    pub fn set_tls(&self, tls: LinkTls) {
+        if self.tls.borrow().is_some() {
+            self.tls.send_replace(Some(tls));
+        }
     }
 
     /// Sends what waits, for half a second at most, then ends every connection and joins the thread. No event comes

@@ -50,11 +50,30 @@ pub enum Refusal {
     /// Too many handshakes at once.
     #[error("too many handshakes at once; see who connects to this port")]
     TooMany = 10,
+    /// No TLS, or another one.
+    #[error(
+        "it does not speak TLS as this member does; give ClusterTlsCertificate, ClusterTlsKey and ClusterTlsAuthority to every member, or to none"
+    )]
+    NoTls = 11,
+    /// No certificate, or one of another authority.
+    #[error("it shows no certificate that ClusterTlsAuthority has signed for both ends of a connection")]
+    Certificate = 12,
+    /// The certificate has expired, or is not valid yet.
+    #[error("its certificate is not valid at this time; renew it, or set the clocks")]
+    CertificateTime = 13,
+    /// The certificate names another host.
+    #[error("its certificate does not name the host of its entry in ClusterMembers")]
+    CertificateName = 14,
+    /// Addresses for clients that are none.
+    #[error(
+        "the addresses that it wants clients to be sent to are no addresses, or too many; correct its AdvertisedAddress"
+    )]
+    Advertised = 15,
 }
 
 impl Refusal {
     /// All, in the order of their numbers.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Malformed,
         Self::Oversized,
         Self::Version,
@@ -65,6 +84,11 @@ impl Refusal {
         Self::Password,
         Self::TooSlow,
         Self::TooMany,
+        Self::NoTls,
+        Self::Certificate,
+        Self::CertificateTime,
+        Self::CertificateName,
+        Self::Advertised,
     ];
 
     /// The reason with that number; one that this version does not know counts as `Malformed`.

@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::authenticate::Proved;
+use crate::authenticate::{Process, Proved};
 use crate::carry::End;
 use crate::context::Context;
 use crate::dial::{DialError, be_chosen, dial};
@@ -58,8 +58,7 @@ pub(crate) struct Arrival {
 
 /// A link whose connections are complete.
 pub(crate) struct Candidate {
-    pub(crate) nonce: u128,
-    pub(crate) software: String,
+    pub(crate) process: Process,
     /// The other end of the log connection.
     pub(crate) address: SocketAddr,
     pub(crate) dialled: bool,
@@ -70,8 +69,7 @@ pub(crate) struct Candidate {
 /// A link that was accepted and whose connections are not all there yet.
 struct Arriving {
     id: LinkId,
-    nonce: u128,
-    software: String,
+    process: Process,
     address: SocketAddr,
     log: Stream,
     forward: Option<Stream>,
@@ -207,11 +205,11 @@ impl Remote {
 
     async fn arrive(&mut self, arrival: Arrival) {
         let Arrival { channel, address, stream, proved } = arrival;
-        let Proved { nonce, software, link: id, .. } = proved;
-        if self.context.decides_over(self.slot) && self.has_link_to(nonce) {
+        let Proved { process, link: id, .. } = proved;
+        if self.context.decides_over(self.slot) && self.has_link_to(process.nonce) {
             return;
         }
-        let is_meant = |arriving: &Arriving| arriving.id == id && arriving.nonce == nonce;
+        let is_meant = |arriving: &Arriving| arriving.id == id && arriving.process.nonce == process.nonce;
         let found = self.arriving.iter().position(is_meant);
         match (channel, found) {
             (Channel::Log, None) => {
@@ -219,7 +217,7 @@ impl Remote {
                     self.arriving.remove(0);
                 }
                 let (forward, transfer) = (None, None);
-                self.arriving.push(Arriving { id, nonce, software, address, log: stream, forward, transfer });
+                self.arriving.push(Arriving { id, process, address, log: stream, forward, transfer });
             }
             (Channel::Forward, Some(at)) => self.arriving[at].forward = Some(stream),
             (Channel::Transfer, Some(at)) => self.arriving[at].transfer = Some(stream),
@@ -248,7 +246,7 @@ impl Remote {
 
     /// A link could go up: the side that decides keeps what it has if the process is the same, the other side obeys.
     async fn consider(&mut self, candidate: Candidate) {
-        if self.context.decides_over(self.slot) && self.has_link_to(candidate.nonce) {
+        if self.context.decides_over(self.slot) && self.has_link_to(candidate.process.nonce) {
             return;
         }
         self.stop_dialling();
@@ -256,8 +254,8 @@ impl Remote {
         if self.link.is_some() {
             self.lower(&End::Replaced).await;
         }
-        let Candidate { nonce, address, dialled, .. } = candidate;
-        let version = candidate.software.clone();
+        let Candidate { address, dialled, .. } = candidate;
+        let Process { nonce, software: version, .. } = candidate.process.clone();
         tracing::info!(member = self.member(), %address, dialled, %version, "link is up");
         let since = SystemTime::now();
         self.status.send_replace(Some(LinkStatus { since, address, dialled, nonce, version }));
@@ -310,9 +308,9 @@ impl Arriving {
     }
 
     fn complete(self) -> Candidate {
-        let Self { nonce, software, address, log, forward, transfer, .. } = self;
+        let Self { process, address, log, forward, transfer, .. } = self;
         let (forward, transfer) = forward.zip(transfer).expect("is_complete was asked");
-        Candidate { nonce, software, address, dialled: false, streams: [log, forward, transfer] }
+        Candidate { process, address, dialled: false, streams: [log, forward, transfer] }
     }
 }
 

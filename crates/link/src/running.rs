@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use crate::authenticate::Process;
 use crate::carry::{End, Reader, Writer};
 use crate::context::Context;
 use crate::dial::CHOSEN;
@@ -34,9 +35,9 @@ impl Running {
         candidate: Candidate,
         remote: &UnboundedSender<Input>,
     ) -> Self {
-        let Candidate { nonce, streams, .. } = candidate;
+        let Candidate { process: Process { nonce, advertised, .. }, streams, .. } = candidate;
         let (link, waiting) = Link::new(number, context.settings.queue_bytes_max, remote.clone());
-        context.tell(LinkEvent::Up { slot, nonce, link: link.clone() });
+        context.tell(LinkEvent::Up { slot, nonce, advertised, link: link.clone() });
         let (mut readers, mut writers) = (JoinSet::new(), JoinSet::new());
         for ((channel, stream), waiting) in Channel::ALL.into_iter().zip(streams).zip(waiting) {
             let (read_half, write_half) = split(stream);

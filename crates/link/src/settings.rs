@@ -1,11 +1,13 @@
 //! What the links are started with.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handshake::is_version_text;
-use crate::limit::{FRAME_BYTES_MAX, FRAME_OVERHEAD_BYTES, MEMBERS_MAX};
+use crate::limit::{
+    ADVERTISED_BYTES_MAX, ADVERTISED_MAX, FRAME_BYTES_MAX, FRAME_OVERHEAD_BYTES, MEMBERS_MAX,
+};
 use crate::proof::ClusterKey;
+use crate::tls::LinkTls;
 
 /// What the links are started with.
 #[derive(Clone, Debug)]
@@ -23,6 +25,9 @@ pub struct LinkSettings {
     pub key: ClusterKey,
     /// Name and version of this software, told to the other members: at most 64 visible ASCII characters.
     pub version: String,
+    /// Where clients reach this member, `host:port` each, told to the other members: at most `limit::ADVERTISED_MAX`
+    /// addresses of `limit::ADVERTISED_BYTES_MAX` bytes together.
+    pub advertised: Vec<String>,
     /// TLS on all four ports, below the handshake; every member has it, or none.
     pub tls: Option<LinkTls>,
     /// A link on which nothing was heard for this long is down.
@@ -33,15 +38,6 @@ pub struct LinkSettings {
     pub queue_bytes_max: usize,
     /// Bytes of one channel of a link that may wait to be handled by the owner; with more the channel is not read.
     pub unhandled_bytes_max: usize,
-}
-
-/// Both ends of TLS between members. With `with_client_cert_verifier` and `with_client_auth_cert` it is mutual.
-#[derive(Clone, Debug)]
-pub struct LinkTls {
-    /// For connections that are accepted.
-    pub server: Arc<rustls::ServerConfig>,
-    /// For connections that are dialled; the certificate must name the host of the member's entry.
-    pub client: Arc<rustls::ClientConfig>,
 }
 
 impl LinkSettings {
@@ -55,6 +51,7 @@ impl LinkSettings {
             seed_count,
             key,
             version: concat!("sterna/", env!("CARGO_PKG_VERSION")).to_owned(),
+            advertised: Vec::new(),
             tls: None,
             silence: Duration::from_secs(2),
             handshake: Duration::from_secs(5),
@@ -73,6 +70,9 @@ impl LinkSettings {
         }
         if !is_version_text(self.version.as_bytes()) {
             return Err(SettingsError::Version);
+        }
+        if !are_client_addresses(&self.advertised) {
+            return Err(SettingsError::Advertised);
         }
         let in_permits = 1..=u32::MAX as usize >> 4;
         if self.queue_bytes_max < FRAME_OVERHEAD_BYTES
@@ -101,19 +101,31 @@ const PORTS: u16 = 4;
 impl Entry {
     /// Reads `host:port` or `[v6]:port`.
     pub(crate) fn parse(text: &str) -> Result<Self, SettingsError> {
-        let ill_formed = || SettingsError::Entry { entry: text.to_owned() };
-        let (host, port) = text.rsplit_once(':').ok_or_else(ill_formed)?;
-        let host = match host.strip_prefix('[') {
-            Some(v6) => v6.strip_suffix(']').ok_or_else(ill_formed)?,
-            None if host.contains(':') => return Err(ill_formed()),
-            None => host,
-        };
-        let port: u16 = port.parse().map_err(|_| ill_formed())?;
-        if host.is_empty() || port == 0 || port > u16::MAX - (PORTS - 1) {
-            return Err(ill_formed());
+        match host_and_port(text) {
+            Some((host, port)) if port <= u16::MAX - (PORTS - 1) => Ok(Self { host: host.to_owned(), port }),
+            _ => Err(SettingsError::Entry { entry: text.to_owned() }),
         }
-        Ok(Self { host: host.to_owned(), port })
     }
+}
+
+/// Reads `host:port` or `[v6]:port`; the host is without brackets, the port not 0.
+fn host_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.strip_suffix(']')?,
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    let port: u16 = port.parse().ok()?;
+    (!host.is_empty() && port != 0).then_some((host, port))
+}
+
+/// Whether clients may be sent to these addresses, and nothing else is in them.
+pub(crate) fn are_client_addresses(list: &[String]) -> bool {
+    let in_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let is_address = |text: &str| host_and_port(text).is_some_and(|(host, _)| host.bytes().all(in_host));
+    let bytes: usize = list.iter().map(|text| text.len() + 1).sum();
+    list.len() <= ADVERTISED_MAX && bytes <= ADVERTISED_BYTES_MAX && list.iter().all(|text| is_address(text))
 }
 
 /// The settings contradict each other or a bound.
@@ -142,6 +154,11 @@ pub enum SettingsError {
     /// The version is too long or not visible ASCII.
     #[error("the version is not 1 to 64 visible ASCII characters")]
     Version,
+    /// The addresses for clients are too many, too long, or no addresses.
+    #[error(
+        "AdvertisedAddress is not a list of at most {ADVERTISED_MAX} host:port with {ADVERTISED_BYTES_MAX} bytes in all"
+    )]
+    Advertised,
     /// A time or a number of bytes is zero or too large.
     #[error("a bound of the links is zero or too large")]
     Bound,
@@ -172,6 +189,14 @@ mod tests {
         assert_eq!(outside.check(), Err(SettingsError::Slot { slot: 2, count: 2 }));
         let nameless = LinkSettings { version: "a b".into(), ..good.clone() };
         assert_eq!(nameless.check(), Err(SettingsError::Version));
+        let named =
+            |advertised: &[String]| LinkSettings { advertised: advertised.into(), ..good.clone() }.check();
+        assert!(named(&["a.example:80".to_owned(), "[::1]:8800".to_owned()]).is_ok());
+        let long = format!("{}:80", "a".repeat(ADVERTISED_BYTES_MAX - 3));
+        for bad in ["a", "a:0", "a b:1", "a\"b:1", "ws://a:1", &long] {
+            assert_eq!(named(&[bad.to_owned()]), Err(SettingsError::Advertised), "{bad}");
+        }
+        assert_eq!(named(&vec!["a:1".to_owned(); ADVERTISED_MAX + 1]), Err(SettingsError::Advertised));
         let hasty = LinkSettings { silence: Duration::ZERO, ..good };
         assert_eq!(hasty.check(), Err(SettingsError::Bound));
     }

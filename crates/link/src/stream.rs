@@ -1,9 +1,7 @@
 //! A TCP connection as the links use it, with or without TLS.
 
 use std::io;
-use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::limit::TCP_IDLE;
-use crate::settings::LinkTls;
+use crate::tls::LinkTls;
 
 /// What bytes can be read from and written to.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -31,17 +29,13 @@ pub(crate) async fn accepted(tcp: TcpStream, tls: Option<&LinkTls>) -> io::Resul
 }
 
 /// The stream of a connection to a host.
-pub(crate) async fn dialled(
-    tcp: TcpStream,
-    host: &str,
-    tls: Option<&Arc<ClientConfig>>,
-) -> io::Result<Stream> {
+pub(crate) async fn dialled(tcp: TcpStream, host: &str, tls: Option<&LinkTls>) -> io::Result<Stream> {
     prepare(&tcp)?;
     match tls {
         None => Ok(Box::new(tcp)),
-        Some(client) => {
+        Some(tls) => {
             let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-            Ok(Box::new(TlsConnector::from(client.clone()).connect(name, tcp).await?))
+            Ok(Box::new(TlsConnector::from(tls.client.clone()).connect(name, tcp).await?))
         }
     }
 }

@@ -83,7 +83,8 @@ impl Replica {
     }
 
     fn promise(&mut self, to: Slot, number: Lineage, nonce: Nonce) -> bool {
-        let is_newer = number > self.floor && self.pledge.is_none_or(|pledge| number > pledge.number);
+        let known = self.floor.max(self.settings.seen);
+        let is_newer = number > known && self.pledge.is_none_or(|pledge| number > pledge.number);
         let waits = self.pledge.is_some_and(|pledge| pledge.is_confirmed);
         let works = self.hears_leader(self.settings.quorum_lost_ms);
         // Of two founders-to-be that ask each other, the one with the smaller number gives way.

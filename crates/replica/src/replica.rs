@@ -80,7 +80,7 @@ impl Replica {
             now_ms,
             wall_ahead_ms: wall_ms.saturating_sub(now_ms),
             floor: Lineage::NONE,
-            seen: Lineage::NONE,
+            seen: settings.seen,
             seat: None,
             salvage: None,
             peers: Peers::new(settings.presence_lost_ms),

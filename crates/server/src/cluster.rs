@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sterna_broker::core::{Core, CoreStatus, Notice};
 use sterna_config::{Address, Config, Host};
-use sterna_link::{ClusterKey, LinkEvent, LinkSettings};
+use sterna_link::{ClusterKey, LinkEvent, LinkSettings, LinkTls};
 use sterna_model::DeliveryMode;
-use sterna_replica::{Incarnation, NodeId, Nonce, Role, Settings, Slot, Status};
+use sterna_replica::{Incarnation, Lineage, NodeId, Nonce, Role, Settings, Slot, Status};
 
 use crate::metrics::CoreMetrics;
 use crate::status::VERSION;
@@ -46,10 +46,11 @@ impl ClusterSettings {
         self.members.len() > 1
     }
 
-    /// Settings of the agreement.
-    pub(crate) fn replica(&self, config: &Config, nonce: u128, seed: u64) -> Settings {
+    /// Settings of the agreement; `seen` is the highest lineage of earlier lives.
+    pub(crate) fn replica(&self, config: &Config, nonce: u128, seed: u64, seen: Lineage) -> Settings {
         let members = u16::try_from(self.members.len().max(1)).expect("the configuration has checked it");
         let mut settings = Settings::new(Slot(self.slot), Nonce(nonce), seed, self.seeds, members);
+        settings.seen = seen;
         // A message that is larger than a chunk has one of its own.
         settings.chunk_bytes_max =
             settings.chunk_bytes_max.max(config.limits.message_bytes_max + MESSAGE_HEAD_BYTES);
@@ -60,12 +61,14 @@ impl ClusterSettings {
     }
 
     /// Settings of the links; none for a single server.
-    pub(crate) fn links(&self, config: &Config, nonce: u128) -> Option<LinkSettings> {
+    pub(crate) fn links(&self, config: &Config, nonce: u128, tls: Option<LinkTls>) -> Option<LinkSettings> {
         let password = config.cluster.password.as_ref().map_or("", |password| password.expose().as_str());
         let key = ClusterKey::new(password.as_bytes());
         let memory_bytes = config.limits.memory_bytes;
         self.is_clustered().then(|| {
             let mut settings = LinkSettings::new(self.slot, nonce, self.members.clone(), self.seeds, key);
+            settings.advertised = config.cluster.advertised.iter().map(ToString::to_string).collect();
+            settings.tls = tls;
             settings.queue_bytes_max =
                 settings.queue_bytes_max.min((memory_bytes / 4).max(LINK_QUEUE_BYTES_MIN));
             settings.unhandled_bytes_max = settings.unhandled_bytes_max.min((memory_bytes / 64).max(1 << 20));
@@ -76,7 +79,8 @@ impl ClusterSettings {
     /// Says so if strangers could join the cluster.
     pub(crate) fn warn_of_missing_password(&self, config: &Config) {
         let cluster = &config.cluster;
-        if self.is_clustered() && cluster.password.is_none() && !cluster.members.iter().all(is_loopback) {
+        let is_open = cluster.password.is_none() && config.cluster_tls.is_none();
+        if self.is_clustered() && is_open && !cluster.members.iter().all(is_loopback) {
             tracing::warn!(
                 "ClusterPassword is not set: whoever reaches the ports of the members can join the cluster; give all \
                  members the same one"
@@ -93,6 +97,10 @@ fn is_loopback(address: &Address) -> bool {
         Host::Name(name) => name == "localhost",
     }
 }
+
+// What the configuration allows, the links take.
+const _: () = assert!(sterna_config::ADVERTISED_MAX <= sterna_link::limit::ADVERTISED_MAX);
+const _: () = assert!(sterna_config::ADVERTISED_BYTES_MAX <= sterna_link::limit::ADVERTISED_BYTES_MAX);
 
 /// Bytes of the log's tail at most, whatever `Memory` is.
 const LOG_TAIL_BYTES: Range<usize> = 8 << 20..256 << 20;

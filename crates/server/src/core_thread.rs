@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use sterna_broker::core::{Core, Effect, Load, Notice, Outputs};
+use sterna_broker::core::{Core, Effect, Load, Notice, Outputs, PeerEvent};
 use sterna_broker::session::Now;
+use sterna_replica::Lineage;
 
 use crate::clock::Clock;
 use crate::cluster::ClusterStatus;
 use crate::delivery::Delivery;
+use crate::elsewhere::Elsewhere;
 use crate::mailbox::{BATCH_EVENTS_MAX, CoreInbox, Ended, ShardEffect, ShardMailbox, ToCoreThread, ToShard};
 use crate::metrics::{CoreMetrics, ShardMetrics};
 use crate::offload::Offload;
@@ -35,10 +37,15 @@ pub(crate) struct CoreThread {
     pub(crate) cluster: Arc<ClusterStatus>,
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
+    /// What the shards were told last.
+    pub(crate) elsewhere: Elsewhere,
     /// None unless clients are to be moved.
     pub(crate) offload: Option<Offload>,
     pub(crate) shard_metrics: Vec<Arc<ShardMetrics>>,
     pub(crate) status: Arc<MemberStatus>,
+    /// Where each new lineage is told, if it is kept, and the last that was.
+    pub(crate) lineages: Option<Sender<Lineage>>,
+    pub(crate) lineage_told: Lineage,
     /// Whoever waits for the member to have handed over.
     pub(crate) leaving: Option<Sender<()>>,
 }
@@ -80,7 +87,13 @@ impl CoreThread {
             match self.inbox.try_order() {
                 Some(ToCoreThread::Link(event)) => match self.peers.take(event) {
                     // The receipt is given when the core has taken the frame.
-                    Ok((event, _receipt)) => self.core.on_peer(now, event, out),
+                    Ok((event, _receipt)) => {
+                        let is_gone = matches!(event, PeerEvent::Down { .. });
+                        self.core.on_peer(now, event, out);
+                        if is_gone {
+                            self.tell_elsewhere();
+                        }
+                    }
                     Err(request) => self.cluster.answer(request, &self.core),
                 },
                 Some(ToCoreThread::Leave(left)) => {
@@ -135,6 +148,7 @@ impl CoreThread {
             if self.status.is_ready() { u32::try_from(counts.len()).unwrap_or(u32::MAX) } else { 0 };
         let own = Load { clients: counts.iter().sum(), capacity };
         self.core.tell_load(own, out);
+        self.tell_elsewhere();
         let Some(offload) = self.offload.as_mut().filter(|_| capacity > 0) else { return };
         let clients = offload.clients_to_move(now_us, own, self.core.loads(), self.cluster.is_settled());
         if clients == 0 {
@@ -149,7 +163,19 @@ impl CoreThread {
         }
     }
 
-    fn publish_metrics(&self) {
+    /// Tells the shards where clients can go instead, if that has changed.
+    fn tell_elsewhere(&mut self) {
+        let elsewhere = self.peers.elsewhere(self.core.loads());
+        if elsewhere != self.elsewhere {
+            tracing::debug!(servers = %elsewhere.addresses(0).join(","), "clients can go elsewhere");
+            self.elsewhere = elsewhere;
+            for shard in &self.shards {
+                shard.send(ToShard::Elsewhere(self.elsewhere.clone()));
+            }
+        }
+    }
+
+    fn publish_metrics(&mut self) {
         let counters = self.core.counters();
         let sizes = self.core.sizes();
         let metrics = &self.metrics;
@@ -165,7 +191,16 @@ impl CoreThread {
         metrics.publishers.set(sizes.publishers as u64);
         metrics.cache_bytes.set(sizes.cache_bytes as u64);
         metrics.epoch.set(self.core.epoch().0);
-        self.cluster.update(&self.core.status(), self.peers.len(), metrics);
+        let status = self.core.status();
+        self.cluster.update(&status, self.peers.len(), metrics);
+        let lineage = status.replica.map_or(Lineage::NONE, |replica| replica.lineage);
+        if let Some(lineages) = &self.lineages
+            && lineage > self.lineage_told
+            // If the disk is slow, the next time will do.
+            && lineages.try_send(lineage).is_ok()
+        {
+            self.lineage_told = lineage;
+        }
     }
 }
 

@@ -135,6 +135,9 @@ fn reload(
     logs.set_level(config.log.level);
     tracing::info!("reloaded: tokens, keys, certificates, address lists and log level");
     warn_of_default_token(&config);
+    if config.cluster_tls.is_some() != newer.config.cluster_tls.is_some() {
+        tracing::warn!("TLS between members begins or ends at a restart only");
+    }
     let waiting = running.restart_needed_for(&newer);
     if !waiting.is_empty() {
         tracing::warn!(parameters = %waiting.join(","), "changed, but in force only after a restart");

@@ -11,6 +11,7 @@ use sterna_broker::core::{Effect, Event};
 use sterna_link::LinkEvent;
 
 use crate::delivery::Delivery;
+use crate::elsewhere::Elsewhere;
 use crate::settings::Settings;
 use crate::sleep::Sleep;
 
@@ -30,6 +31,8 @@ pub(crate) enum ToShard {
     Accepted(Accepted),
     /// New settings are in force.
     Reload(Arc<Settings>),
+    /// Where clients can go instead of here.
+    Elsewhere(Elsewhere),
     /// Ask so many clients to move to another member.
     Offload {
         /// Clients.

@@ -4,24 +4,28 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crossbeam_channel::Sender;
 use mio::{Poll, Waker};
 use sterna_broker::core::{Core, CoreLimits, CoreSettings, ShardSet};
 use sterna_config::Config;
-use sterna_link::{LinkEvent, Links};
+use sterna_link::{LinkEvent, LinkSettings, Links};
 use sterna_model::ShardId;
+use sterna_replica::Lineage;
 
 use crate::acceptor::{Acceptor, Listener, StopAcceptor};
 use crate::admin::{self, Admin, Bounds, Figures};
 use crate::clock::Clock;
 use crate::cluster::{ClusterSettings, ClusterStatus};
 use crate::core_thread::CoreThread;
+use crate::elsewhere::Elsewhere;
 use crate::lifecycle::{ServeError, system};
+use crate::lineage::LineageFile;
 use crate::listen::{Bound, Places};
 use crate::mailbox::{CoreOrders, ShardMailbox, ToCore, ToCoreThread, ToShard, core_queue, shard_mailbox};
 use crate::metrics::{CoreMetrics, Gauge, ShardMetrics};
 use crate::offload::Offload;
 use crate::peers::Peers;
-use crate::reload::{SettingsError, cache_bytes_max, settings};
+use crate::reload::{SettingsError, cache_bytes_max, link_tls, settings};
 use crate::settings::Settings;
 use crate::shard::{Shard, ShardSetup, WAKER};
 use crate::status::{MemberStatus, VERSION};
@@ -67,6 +71,7 @@ impl Member {
         let clock = Clock::new();
         let shards = shard_count(config);
         let settings = settings(config, shards)?;
+        let link_tls = link_tls(config)?;
         let core_metrics = Arc::new(CoreMetrics::default());
         let cluster_settings = ClusterSettings::new(config);
         cluster_settings.warn_of_missing_password(config);
@@ -78,7 +83,8 @@ impl Member {
             start_shards(shards, &to_core, &settings, &status, clock)?;
         let nonce = u128::from(random_seed()?) << 64 | u128::from(random_seed()?);
         let limits = core_limits(config, shards);
-        let replica = cluster_settings.replica(config, nonce, random_seed()?);
+        let (seen, lineages) = start_lineage(config)?;
+        let replica = cluster_settings.replica(config, nonce, random_seed()?, seen);
         let core = Core::new(CoreSettings { limits, replica, seed: random_seed()? }, clock.now());
         let core = CoreThread {
             core: core.map_err(|error| ServeError::Cluster(error.to_string()))?,
@@ -88,16 +94,17 @@ impl Member {
             cluster: cluster.clone(),
             clock,
             peers: Peers::default(),
+            elsewhere: Elsewhere::default(),
             offload: config.cluster.connection_offload.then(Offload::default),
             shard_metrics: metrics.clone(),
             status: status.clone(),
+            lineages,
+            lineage_told: Lineage::NONE,
             leaving: None,
         };
         threads.push(spawn("core", &status, move || core.run())?);
-        let orders = core_orders.clone();
-        let tell = move |event: LinkEvent| orders.send(ToCoreThread::Link(event));
-        let links = cluster_settings.links(config, nonce).map(|settings| sterna_link::start(settings, tell));
-        let links = links.transpose().map_err(|error| ServeError::Cluster(error.to_string()))?;
+        let links = cluster_settings.links(config, nonce, link_tls);
+        let links = links.map(|settings| start_links(settings, core_orders.clone())).transpose()?;
         let bounds = bounds(config, shards, descriptors);
         let refused = Arc::new(Gauge::default());
         let figures =
@@ -165,6 +172,10 @@ impl Member {
     pub(crate) fn reload(&self, config: &Config) -> Result<(), SettingsError> {
         let shards = u16::try_from(self.shards.len()).expect("at most 64 shards");
         let settings = settings(config, shards)?;
+        let link_tls = link_tls(config)?;
+        if let Some((links, tls)) = self.links.as_ref().zip(link_tls) {
+            links.set_tls(tls);
+        }
         self.admin.reload(settings.tls.clone());
         for shard in &self.shards {
             shard.send(ToShard::Reload(settings.clone()));
@@ -254,6 +265,25 @@ fn start_shards(
         shards.threads.push(spawn(&format!("shard-{}", id.0), status, move || Shard::new(setup).run())?);
     }
     Ok(shards)
+}
+
+fn start_links(settings: LinkSettings, core: CoreOrders) -> Result<Links, ServeError> {
+    let tell = move |event: LinkEvent| core.send(ToCoreThread::Link(event));
+    sterna_link::start(settings, tell).map_err(|error| ServeError::Cluster(error.to_string()))
+}
+
+/// The highest lineage of earlier lives; and, if there is a folder for it, the way to the thread that writes those that
+/// come. It ends with the sender. Nobody waits for it: what it has not written yet is one lineage, of a member that ends.
+fn start_lineage(config: &Config) -> Result<(Lineage, Option<Sender<Lineage>>), ServeError> {
+    let entry = config.cluster.member_listen.as_ref().map(ToString::to_string);
+    let Some(file) = LineageFile::open(&config.cluster.coordination_folder, entry.as_deref()) else {
+        return Ok((Lineage::NONE, None));
+    };
+    let seen = file.highest();
+    let (sender, lineages) = crossbeam_channel::bounded(1);
+    let keep = move || file.keep(&lineages);
+    thread::Builder::new().name("lineage".to_owned()).spawn(keep).map_err(system("start a thread"))?;
+    Ok((seen, Some(sender)))
 }
 
 /// Starts a thread. One that ends before the drain is a fault, also without a panic of its own.

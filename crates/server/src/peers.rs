@@ -2,14 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use sterna_broker::core::{Channel, PeerEvent, PeerFrame};
+use sterna_broker::core::{Channel, Load, PeerEvent, PeerFrame};
 use sterna_link::{Link, LinkEvent};
 use sterna_replica::Slot;
+
+use crate::elsewhere::Elsewhere;
 
 /// The links that are up.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    links: BTreeMap<u16, Link>,
+    links: BTreeMap<u16, Peer>,
+}
+
+/// A member with a link.
+#[derive(Debug)]
+struct Peer {
+    link: Link,
+    /// Where clients reach it.
+    advertised: Vec<Box<str>>,
 }
 
 impl Peers {
@@ -19,8 +29,9 @@ impl Peers {
         event: LinkEvent,
     ) -> Result<(PeerEvent, Option<sterna_link::Receipt>), LinkEvent> {
         match event {
-            LinkEvent::Up { slot, link, .. } => {
-                self.links.insert(slot, link);
+            LinkEvent::Up { slot, link, advertised, .. } => {
+                let advertised = advertised.into_iter().map(Into::into).collect();
+                self.links.insert(slot, Peer { link, advertised });
                 Ok((PeerEvent::Up { slot: Slot(slot) }, None))
             }
             LinkEvent::Down { slot } => {
@@ -37,9 +48,15 @@ impl Peers {
 
     /// Sends a frame, if there is a link.
     pub(crate) fn send(&self, frame: PeerFrame) {
-        if let Some(link) = self.links.get(&frame.to.0) {
+        if let Some(Peer { link, .. }) = self.links.get(&frame.to.0) {
             link.send(to_link(frame.channel), frame.bytes);
         }
+    }
+
+    /// Where clients can go instead of here.
+    pub(crate) fn elsewhere(&self, loads: &BTreeMap<Slot, Load>) -> Elsewhere {
+        let linked = self.links.iter().map(|(slot, peer)| (Slot(*slot), &*peer.advertised));
+        Elsewhere::new(linked, loads)
     }
 
     /// Links that are up.

@@ -1,13 +1,15 @@
 //! From configuration to settings, at start and on SIGHUP.
 
 use std::mem::discriminant;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sterna_auth::{Authority, AuthorityConfig, JwtConfig, KeyConfig, KeyMaterial, Secret};
 use sterna_broker::session::{Authority as Judge, Rules};
-use sterna_config::{Config, Entitlement, Jwt, JwtKey, Tls};
+use sterna_config::{ClusterTls, Config, Entitlement, Host, Jwt, JwtKey, Tls};
+use sterna_link::{LinkTls, TlsError, TlsPem};
 use sterna_model::{Code, Identity, ServerInfo};
 use sterna_wire::http::OriginPolicy;
 
@@ -19,6 +21,16 @@ pub enum SettingsError {
     /// Certificate or key.
     #[error("TlsCertificate, TlsKey: {0}")]
     Tls(String),
+    /// Certificate, key or authority of the member.
+    #[error("{parameter}: {path}: {why}", path = .path.display())]
+    ClusterTls {
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// The file that it names.
+        path: PathBuf,
+        /// What is wrong with the content.
+        why: String,
+    },
     /// Token or key of the entitlement.
     #[error("Entitlement: {0}")]
     Entitlement(#[from] sterna_auth::KeyError),
@@ -44,6 +56,10 @@ pub(crate) fn taken_up(running: &Config, newer: &Config) -> Config {
     config.tls = newer.tls.clone().or(config.tls);
     if discriminant(&config.entitlement) == discriminant(&newer.entitlement) {
         config.entitlement = newer.entitlement.clone();
+    }
+    // All members have TLS or none, so that nobody begins or ends it alone.
+    if config.cluster_tls.is_some() == newer.cluster_tls.is_some() {
+        config.cluster_tls = newer.cluster_tls.clone();
     }
     config.publish_from = newer.publish_from.clone();
     config.log.level = newer.log.level;
@@ -118,6 +134,25 @@ pub(crate) fn server_config(tls: &Tls) -> Result<Arc<rustls::ServerConfig>, Sett
     Ok(Arc::new(config))
 }
 
+/// TLS between members in the form in which the links use it; none without it.
+pub(crate) fn link_tls(config: &Config) -> Result<Option<LinkTls>, SettingsError> {
+    let Some(ClusterTls { certificate, key, authority }) = &config.cluster_tls else { return Ok(None) };
+    let pem = TlsPem { certificate: &certificate.pem, key: key.pem.expose(), authority: &authority.pem };
+    let own = config.cluster.member_listen.as_ref().map(|own| match &own.host {
+        // Without the brackets that an address is written with.
+        Host::Ip(ip) => ip.to_string(),
+        host => host.to_string(),
+    });
+    LinkTls::from_pem(&pem, own.as_deref()).map(Some).map_err(|error| {
+        let (parameter, path, why) = match error {
+            TlsError::Certificate(why) => ("ClusterTlsCertificate", &certificate.path, why),
+            TlsError::Key(why) => ("ClusterTlsKey", &key.path, why),
+            TlsError::Authority(why) => ("ClusterTlsAuthority", &authority.path, why),
+        };
+        SettingsError::ClusterTls { parameter, path: path.clone(), why }
+    })
+}
+
 fn authority_config(entitlement: &Entitlement) -> AuthorityConfig {
     match entitlement {
         Entitlement::None => AuthorityConfig::None,
@@ -185,6 +220,9 @@ mod tests {
         let mut names: Vec<_> = parameters().iter().filter(hangup).map(|parameter| parameter.name).collect();
         names.sort_unstable();
         let taken_up_below = [
+            "ClusterTlsAuthority",
+            "ClusterTlsCertificate",
+            "ClusterTlsKey",
             "EntitlementAllowToken",
             "Jwt.Algorithm",
             "Jwt.HmacSecret",

@@ -2,21 +2,25 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use sterna_link::{ClusterKey, admin_request};
+use sterna_link::{ClusterKey, LinkTls, TlsError, TlsPem, admin_request};
 
 use crate::exit::{Exit, tell};
+use crate::sources::read_bounded;
 
 pub(crate) const HELP: &str = "\
 Examples:
   sterna cluster status --member 127.0.0.1:8801            who leads, who votes, who learns
   STERNA_CLUSTER_PASSWORD=... sterna cluster status --json --member pod-0:8801
 
-The member is named by its ClusterMemberListen; its administration listens three ports above.";
+The member is named by its ClusterMemberListen; its administration listens three ports above. If the members have TLS, \
+give the files of ClusterTlsCertificate, ClusterTlsKey and ClusterTlsAuthority as well, and the name that is in the \
+member's certificate.";
 
 /// What to ask.
 #[derive(Debug, Subcommand)]
@@ -34,6 +38,15 @@ pub(crate) struct StatusOptions {
     /// ClusterPassword; better given by the environment
     #[arg(long, env = "STERNA_CLUSTER_PASSWORD", hide_env_values = true, default_value = "")]
     password: String,
+    /// PEM file with a certificate that ClusterTlsAuthority has signed; for members with TLS
+    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_authority"])]
+    tls_certificate: Option<PathBuf>,
+    /// PEM file with its key
+    #[arg(long, value_name = "FILE", requires_all = ["tls_certificate", "tls_authority"])]
+    tls_key: Option<PathBuf>,
+    /// PEM file with the authority of the members' certificates
+    #[arg(long, value_name = "FILE", requires_all = ["tls_certificate", "tls_key"])]
+    tls_authority: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -45,8 +58,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Obeys.
 pub(crate) fn run(command: &ClusterCommand) -> ExitCode {
     let ClusterCommand::Status(options) = command;
+    let tls = match tls(options) {
+        Ok(tls) => tls,
+        Err(error) => {
+            tell("cluster", &error);
+            return Exit::Usage.into();
+        }
+    };
     let key = ClusterKey::new(options.password.as_bytes());
-    let answer = match admin_request(&options.member, &key, None, b"status", PATIENCE) {
+    let answer = match admin_request(&options.member, &key, tls.as_ref(), b"status", PATIENCE) {
         Ok(answer) => answer,
         Err(error) => {
             tell("cluster", &error);
@@ -66,6 +86,30 @@ pub(crate) fn run(command: &ClusterCommand) -> ExitCode {
             Exit::Failed.into()
         }
     }
+}
+
+/// TLS as the options say.
+fn tls(options: &StatusOptions) -> Result<Option<LinkTls>, String> {
+    let StatusOptions {
+        tls_certificate: Some(certificate),
+        tls_key: Some(key),
+        tls_authority: Some(authority),
+        ..
+    } = options
+    else {
+        return Ok(None);
+    };
+    let read = |path: &Path| read_bounded(path).map_err(|error| format!("{}: {error}", path.display()));
+    let (certificate_pem, key_pem, authority_pem) = (read(certificate)?, read(key)?, read(authority)?);
+    let pem = TlsPem { certificate: &certificate_pem, key: &key_pem, authority: &authority_pem };
+    LinkTls::from_pem(&pem, None).map(Some).map_err(|error| {
+        let path = match &error {
+            TlsError::Certificate(_) => certificate,
+            TlsError::Key(_) => key,
+            TlsError::Authority(_) => authority,
+        };
+        format!("{}: {error}", path.display())
+    })
 }
 
 /// The status for people.

@@ -93,7 +93,7 @@ fn read_source(what: &'static str, path: &Path, origin: Origin) -> Result<Source
 }
 
 /// Reads a text file of at most 1 MB.
-fn read_bounded(path: &Path) -> io::Result<String> {
+pub(crate) fn read_bounded(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {

@@ -19,6 +19,8 @@ const STABLE_MS: u64 = 10_000;
 const LEAVE_MS_MAX: u64 = 3_000;
 /// Longest time that a member that goes away may name, milliseconds.
 const RECONNECT_AFTER_MS_MAX: u64 = 600_000;
+/// Servers of a notice that are looked at.
+const NAMED_MAX: usize = 16;
 /// How long a ping may stay unanswered, milliseconds (K2).
 const PONG_MS_MAX: u64 = 10_000;
 
@@ -165,7 +167,8 @@ impl Machine {
             Some(refusal) if is_about_token(&refusal) && token_changed => {
                 self.retry(server, session.as_ref(), &Shown(&refusal), now_ms);
             }
-            Some(refusal) if is_final(&refusal) => self.deny(&refusal),
+            // Only a server of the own list may end the attempts.
+            Some(refusal) if is_final(&refusal) && !self.named.contains(&server) => self.deny(&refusal),
             Some(refusal) => self.retry(server, session.as_ref(), &Shown(&refusal), now_ms),
             None => self.retry(server, session.as_ref(), ended, now_ms),
         }
@@ -215,7 +218,8 @@ impl Machine {
     pub(super) fn on_going_away(&mut self, reconnect_after_ms: u64, servers: &[Box<str>], now_ms: u64) {
         let Phase::Connected(session) = &mut self.phase else { return };
         let reconnect_after_ms = reconnect_after_ms.min(RECONNECT_AFTER_MS_MAX);
-        self.named = servers.iter().filter_map(|address| session.server.sibling(address)).collect();
+        let named = servers.iter().filter_map(|address| session.server.sibling(address));
+        self.named = named.take(NAMED_MAX).collect();
         session.leaving = Some(Leaving { at_ms: now_ms + reconnect_after_ms, has_begun: false });
         self.tell(Event::GoingAway { reconnect_after_ms });
         self.begin_to_leave(now_ms);
@@ -236,7 +240,7 @@ impl Machine {
     }
 
     fn open(&mut self) {
-        let named = choose(&self.named, self.avoid.as_ref(), &mut self.random);
+        let named = self.named.iter().find(|server| Some(*server) != self.avoid.as_ref());
         let chosen =
             named.or_else(|| choose(&self.settings.servers, self.avoid.as_ref(), &mut self.random)).cloned();
         self.phase = match chosen {

@@ -72,6 +72,29 @@ fn members_that_the_notice_names_come_first_and_then_the_own_list() {
 }
 
 #[test]
+fn of_several_members_that_are_named_the_first_is_taken() {
+    let mut scene = Scene::connected();
+    scene.frame(
+        r#"{"op":"notice","notice":"going_away","reconnect_after_ms":10,"servers":["d:4","c:3","b:2"]}"#,
+    );
+    scene.advance(10);
+    assert_eq!(scene.effects(), ["close", "open d:4"]);
+}
+
+#[test]
+fn a_named_server_that_rejects_the_client_does_not_end_its_attempts() {
+    let mut scene = Scene::connected();
+    scene.frame(r#"{"op":"notice","notice":"going_away","reconnect_after_ms":10,"servers":["b:2"]}"#);
+    scene.advance(10);
+    assert_eq!(scene.effects(), ["close", "open b:2"]);
+    scene.close(4031, "token_invalid");
+    scene.advance(2_000);
+    assert_eq!(scene.effects(), ["open a:1"]);
+    scene.close(4031, "token_invalid");
+    assert!(scene.events().iter().any(|event| event.starts_with("CONNECT_DENY")), "the own list decides");
+}
+
+#[test]
 fn a_member_that_closes_before_the_client_does_is_left_in_the_same_way() {
     let mut scene = Scene::connected();
     scene.publish("/a", "1");

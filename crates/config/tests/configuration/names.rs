@@ -77,6 +77,10 @@ const DOCUMENTED: &[(&str, &str)] = &[
 const OWN: &[&str] = &[
     "TlsCertificate",
     "TlsKey",
+    "AdvertisedAddress",
+    "ClusterTlsCertificate",
+    "ClusterTlsKey",
+    "ClusterTlsAuthority",
     "MaxDescriptors",
     "DrainTime",
     "MaxConnections",
@@ -121,9 +125,6 @@ fn a_known_name_without_a_meaning_is_noted_and_one_of_later_too() {
         let notes = loaded(&format!("{} = x", parameter.name)).notes;
         assert!(notes.len() == 1 && notes[0].to_string().contains("(sterna.conf:1): ignored"), "{notes:?}");
     }
-    let notes = loaded("ClusterMemberCoordinationFolder = elsewhere").notes;
-    assert_eq!(
-        notes[0].to_string(),
-        "ClusterMemberCoordinationFolder (sterna.conf:1): not used by this version yet"
-    );
+    let notes = loaded("Extension.Presence = true").notes;
+    assert_eq!(notes[0].to_string(), "Extension.Presence (sterna.conf:1): not used by this version yet");
 }

@@ -48,6 +48,38 @@ fn tls_needs_both_certificate_and_key() {
 }
 
 #[test]
+fn tls_between_members_needs_all_three_files() {
+    let all = "ClusterTlsCertificate = c\nClusterTlsKey = k\nClusterTlsAuthority = a";
+    for some in ["ClusterTlsKey = k", "ClusterTlsCertificate = c\nClusterTlsKey = k"] {
+        refused(some, "give all of ClusterTlsCertificate, ClusterTlsKey and ClusterTlsAuthority, or none");
+    }
+    let tls = load(&with_files(all)).unwrap().config.cluster_tls.unwrap();
+    assert_eq!((tls.key.path.as_path(), tls.key.pem.expose().as_str()), (Path::new("k"), "content of k"));
+    assert_eq!(tls.authority.pem, "content of a");
+    let unreadable = errors(all);
+    assert!(
+        unreadable.len() == 3 && unreadable[2].starts_with("sterna.conf:3: ClusterTlsAuthority: a: "),
+        "{unreadable:?}"
+    );
+}
+
+#[test]
+fn advertised_addresses_are_few_and_have_a_host_and_a_port() {
+    let advertised = loaded("AdvertisedAddress = a.example:80, [::1]:8800").config.cluster.advertised;
+    assert_eq!(
+        advertised.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["a.example:80", "[::1]:8800"]
+    );
+    refused("AdvertisedAddress = a:1,b:1,c:1,d:1,e:1", "AdvertisedAddress takes 4 addresses");
+    let long = format!("{}.example:80", "a".repeat(240));
+    refused(&format!("AdvertisedAddress = {long},{long}"), "AdvertisedAddress takes 4 addresses");
+    for bad in ["a", "*:80", "a:0"] {
+        let errors = errors(&format!("AdvertisedAddress = {bad}"));
+        assert!(errors.len() == 1 && errors[0].contains("each `host:port` or `[v6]:port`"), "{errors:?}");
+    }
+}
+
+#[test]
 fn two_listeners_cannot_share_an_address() {
     let tls = "TlsCertificate = c\nTlsKey = k\n";
     for text in ["Listen = *:1\nListenEncrypted = 10.0.0.1:1", "Listen = a:1, a:1", "Listen = :9900"] {

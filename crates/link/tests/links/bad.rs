@@ -43,6 +43,8 @@ fn strangers_are_refused_with_the_reason_and_disturb_nobody() {
     refused(Hello { from: 2, ..own.clone() }, Refusal::WrongSlot);
     refused(Hello { from: NO_SLOT, ..own.clone() }, Refusal::WrongSlot);
     refused(Hello { to: 1, ..own.clone() }, Refusal::WrongSlot);
+    let advertised = vec!["two hosts:8800".to_owned()];
+    refused(Hello { advertised, ..own.clone() }, Refusal::Advertised);
     refused(Hello { purpose: Purpose::Forward, ..own.clone() }, Refusal::WrongPort);
     refused(Hello { purpose: Purpose::Admin, from: NO_SLOT, ..own.clone() }, Refusal::WrongPort);
 
@@ -89,6 +91,7 @@ fn a_handshake_that_was_overheard_is_worth_nothing() {
         challenge: hello.challenge,
         fingerprint: hello.fingerprint,
         software: "false/1".to_owned(),
+        advertised: vec![],
     }));
     let Message::Proof(proof) = raw.read() else { panic!("whoever dials proves first") };
     // Sent back, it is the proof of the other role.

@@ -59,6 +59,19 @@ fn a_member_that_comes_back_has_another_nonce() {
 }
 
 #[test]
+fn members_tell_each_other_where_clients_reach_them() {
+    let list = members(2);
+    let advertised = vec!["one.example:8800".to_owned(), "[2001:db8::1]:8800".to_owned()];
+    let low = Member::start(LinkSettings { advertised: advertised.clone(), ..settings(0, &list) });
+    let high = Member::start(settings(1, &list));
+    let told = |member: &Member| match member.next() {
+        LinkEvent::Up { advertised, .. } => advertised,
+        other => panic!("{other:?} instead of Up"),
+    };
+    assert_eq!((told(&high), told(&low)), (advertised, vec![]));
+}
+
+#[test]
 fn what_was_sent_before_a_stop_arrives() {
     let ([low, high], [to_high, _]) = linked_pair();
     for number in 0..1000_u32 {

@@ -69,5 +69,6 @@ pub(crate) fn hello() -> Hello {
         challenge: [5; 32],
         fingerprint: [6; 32],
         software: "raw/1".to_owned(),
+        advertised: vec![],
     }
 }

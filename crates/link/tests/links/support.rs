@@ -63,7 +63,7 @@ impl Member {
     /// The next event must be that the link to a slot is up.
     pub(crate) fn up(&self, expected: u16) -> (u128, Link) {
         match self.next() {
-            LinkEvent::Up { slot, nonce, link } if slot == expected => (nonce, link),
+            LinkEvent::Up { slot, nonce, link, .. } if slot == expected => (nonce, link),
             other => panic!("{other:?} instead of Up of {expected}"),
         }
     }

@@ -133,7 +133,7 @@ impl Shard {
                 Protocol::Waiting(_) => window_ms,
             };
             if connection.session.is_connected() && !matches!(connection.protocol, Protocol::Waiting(_)) {
-                self.send_reply(index, &going_away(delay_ms));
+                self.tell_to_go(index, delay_ms);
             }
             if delay_ms == 0 {
                 self.leave(index);
@@ -157,7 +157,8 @@ impl Shard {
             if !lasts || !connection.session.is_connected() || !connection.state.raise(Flag::Moving) {
                 continue;
             }
-            self.send_reply(index, &going_away(0));
+            let servers = self.elsewhere.addresses(0);
+            self.send_reply(index, &Reply::GoingAway { reconnect_after_ms: 0, servers });
             self.set_deadline(index, LEAVE_MS);
             left -= 1;
             if left == 0 {
@@ -171,14 +172,25 @@ impl Shard {
         if self.drain.is_some() {
             let left_ticks = self.connection(index).deadline.saturating_sub(self.tick);
             let left_ms = u64::from(left_ticks) * wheel::TICK_MS;
-            self.send_reply(index, &going_away(left_ms.saturating_sub(LEAVE_MS)));
+            self.tell_to_go(index, left_ms.saturating_sub(LEAVE_MS));
         }
     }
 
     /// A connection's own time within a drain's window.
     fn pace(&self, index: u32, window_ms: u64) -> u64 {
-        let mixed = (self.seed ^ u64::from(index)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        ((mixed >> 32) * window_ms) >> 32
+        ((self.mixed(index) >> 32) * window_ms) >> 32
+    }
+
+    /// A number of a connection's own.
+    fn mixed(&self, index: u32) -> u64 {
+        (self.seed ^ u64::from(index)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Tells a client when to go, and where to: each has another member as its first.
+    fn tell_to_go(&mut self, index: u32, reconnect_after_ms: u64) {
+        // The high half is the pace's: members get their clients spread over the window as well.
+        let servers = self.elsewhere.addresses(self.mixed(index) & 0xffff_ffff);
+        self.send_reply(index, &Reply::GoingAway { reconnect_after_ms, servers });
     }
 
     /// Lets a connection go: it reads no more, and closes when every publish is answered.
@@ -201,8 +213,4 @@ impl Shard {
         let elapsed_ms = self.clock.monotonic_ms() - drain.started_ms;
         self.table.len() == 0 || elapsed_ms > drain.window_ms + DRAIN_LINGER_MS + wheel::TICK_MS
     }
-}
-
-fn going_away(reconnect_after_ms: u64) -> Reply {
-    Reply::GoingAway { reconnect_after_ms, servers: Vec::new() }
 }

@@ -34,6 +34,7 @@ use sterna_model::{ConnectionId, SessionId, ShardId};
 use sterna_wire::websocket::{Deflater, Shared as WebSocketShared};
 
 use crate::clock::Clock;
+use crate::elsewhere::Elsewhere;
 use crate::mailbox::{ShardInbox, ToCore, ToShard};
 use crate::metrics::ShardMetrics;
 use crate::settings::Settings;
@@ -111,6 +112,7 @@ pub(crate) struct Shard {
     event_streams: u64,
     encrypted: u64,
     drain: Option<Drain>,
+    elsewhere: Elsewhere,
 
     read_buffer: Box<[u8]>,
     plain: Vec<u8>,
@@ -160,6 +162,7 @@ impl Shard {
             event_streams: 0,
             encrypted: 0,
             drain: None,
+            elsewhere: Elsewhere::default(),
             read_buffer: vec![0; READ_BUFFER_BYTES].into(),
             plain: Vec::new(),
             scratch: Vec::new(),
@@ -246,6 +249,7 @@ impl Shard {
             match order {
                 ToShard::Accepted(accepted) => self.accept(accepted),
                 ToShard::Reload(settings) => self.settings = settings,
+                ToShard::Elsewhere(elsewhere) => self.elsewhere = elsewhere,
                 ToShard::Offload { clients } => self.offload(clients),
                 ToShard::Drain { window_ms } => self.begin_drain(window_ms),
             }

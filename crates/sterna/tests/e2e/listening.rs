@@ -12,11 +12,22 @@ pub(crate) struct Listening {
 impl Listening {
     /// Starts a member in a folder, which may hold its configuration, and waits until it is ready.
     pub(crate) fn start(folder: Folder, options: &[&str]) -> Self {
+        let member = Self::begin(folder, options);
+        member.wait_ready();
+        member
+    }
+
+    /// The same without the wait.
+    pub(crate) fn begin(folder: Folder, options: &[&str]) -> Self {
         let options = [&["-DMonitorPrometheus.Listen=127.0.0.1:0"], options].concat();
         let running = Running::start(sterna(&options).current_dir(folder.path()));
-        let ready = running.stdout.find(" ready ");
-        assert!(ready.is_some(), "it ended: {:?} {:?}", running.stdout.all(), running.stderr.all());
         Self { running, folder }
+    }
+
+    /// Waits until it is ready.
+    pub(crate) fn wait_ready(&self) {
+        let Running { stdout, stderr, .. } = &self.running;
+        assert!(stdout.find(" ready ").is_some(), "it ended: {:?} {:?}", stdout.all(), stderr.all());
     }
 
     /// The folder it runs in.
