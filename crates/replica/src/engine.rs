@@ -9,7 +9,7 @@ use raft::{Config, INVALID_ID, ProgressState, RawNode, SnapshotStatus, StateRole
 use crate::codec::{decode_change, decode_membership, encode_change, encode_membership};
 use crate::frame::RaftMessage;
 use crate::guard::{self, Suspicion};
-use crate::identity::{Lineage, NodeId, Rank};
+use crate::identity::{Level, Lineage, NodeId, Rank};
 use crate::limit::{APPENDS_IN_FLIGHT_MAX, CAUGHT_UP_ENTRIES_MAX};
 use crate::membership::{Change, Membership};
 use crate::random::Random;
@@ -53,6 +53,8 @@ pub(crate) struct Progress {
 pub(crate) struct Command {
     pub(crate) index: u64,
     pub(crate) term: u64,
+    /// How it is applied.
+    pub(crate) level: Level,
     pub(crate) bytes: Bytes,
 }
 
@@ -188,12 +190,33 @@ impl Engine {
 
     pub(crate) fn rank(&self, lineage: Lineage) -> Rank {
         let (index, term) = self.raft.store().last();
-        Rank { lineage, term, index }
+        Rank { lineage, term, index, level: self.level_at_end() }
+    }
+
+    /// The level at the end of the log: a raise that is not applied yet will fit, because it was proposed when no other
+    /// change was under way.
+    fn level_at_end(&self) -> Level {
+        self.raft.store().tail().filter_map(raised_by).fold(self.membership().level, Level::max)
+    }
+
+    /// The level of what is applied next.
+    fn level(&self) -> Level {
+        #[cfg(test)]
+        if self.sabotage == Sabotage::SwitchEarly {
+            return self.level_at_end();
+        }
+        self.membership().level
     }
 
     /// Entries that were not applied, commands only.
     pub(crate) fn tail(&self) -> Vec<Command> {
-        self.raft.store().tail().filter_map(command_of).collect()
+        let mut level = self.membership().level;
+        let mut commands = Vec::new();
+        for entry in self.raft.store().tail() {
+            level = raised_by(entry).map_or(level, |raised| level.max(raised));
+            commands.extend(command_of(entry, level));
+        }
+        commands
     }
 
     pub(crate) fn tick(&mut self) {
@@ -293,6 +316,7 @@ impl Engine {
         }
         best.is_some()
     }
+
     /// Whether a learner has what it needs to vote. After a checkpoint the raft probes until the next entry is appended,
     /// which in an idle cluster is never: so nothing more than this is asked.
     pub(crate) fn is_caught_up(&self, node: NodeId) -> bool {
@@ -397,7 +421,7 @@ impl Engine {
             }
             if entry.get_entry_type() == EntryType::EntryNormal {
                 self.raft.mut_store().set_applied(entry.index, entry.term);
-                progress.applied.extend(command_of(&entry));
+                progress.applied.extend(command_of(&entry, self.level()));
             } else {
                 progress.is_dismissed = !self.apply_change(&entry)?;
             }
@@ -420,6 +444,10 @@ impl Engine {
             (Sabotage::ExpelSilent, Change::Dismiss { node }) if membership.voters.remove(&node) => {
                 membership.incarnations.remove(&node);
                 vec![(ConfChangeType::RemoveNode, node)]
+            }
+            (Sabotage::RaiseUnknown, Change::Raise { level }) if !membership.is_joint() => {
+                membership.level = level;
+                vec![]
             }
             _ => return Ok(false),
         };
@@ -448,6 +476,8 @@ impl Engine {
             return Ok(stays);
         }
         let translated = match change {
+            // Nothing that the raft would know of.
+            Change::Raise { .. } => return Ok(true),
             Change::Admit { .. } => {
                 conf_change(&[(ConfChangeType::AddLearnerNode, NodeId::admitted(entry.index))], false)
             }
@@ -480,9 +510,18 @@ fn impossible(error: impl std::fmt::Display) -> Impossible {
     Impossible(format!("what this member wrote itself cannot be read: {error}"))
 }
 
-fn command_of(entry: &Entry) -> Option<Command> {
+/// The level that an entry raises to, if it is one that does.
+fn raised_by(entry: &Entry) -> Option<Level> {
+    let is_change = entry.get_entry_type() != EntryType::EntryNormal;
+    match is_change.then(|| decode_change(&entry.context))? {
+        Ok(Change::Raise { level }) => Some(level),
+        _ => None,
+    }
+}
+
+fn command_of(entry: &Entry, level: Level) -> Option<Command> {
     let is_command = entry.get_entry_type() == EntryType::EntryNormal && !entry.data.is_empty();
-    is_command.then(|| Command { index: entry.index, term: entry.term, bytes: entry.data.clone() })
+    is_command.then(|| Command { index: entry.index, term: entry.term, level, bytes: entry.data.clone() })
 }
 
 /// Joint configurations are left by our own entry: the raft's automatic one is forgotten when the leader changes

@@ -1,6 +1,6 @@
 //! What the owner decides before a replica starts.
 
-use crate::identity::{Nonce, Slot};
+use crate::identity::{Level, Nonce, Slot};
 use crate::limit::{CHUNK_BYTES_MAX, COMMAND_BYTES_MAX, MEMBERS_MAX, SEEDS_MAX};
 use crate::sabotage::Sabotage;
 
@@ -17,6 +17,8 @@ pub struct Settings {
     pub seeds: u16,
     /// All slots that may ever run.
     pub members: u16,
+    /// The highest level that the owner knows how to apply; it knows all below.
+    pub level_max: Level,
     /// Time between two ticks of the raft, which the owner keeps by `Input::Tick`.
     pub tick_ms: u64,
     /// Ticks between two heartbeats of a leader.
@@ -61,6 +63,9 @@ pub enum SettingsError {
     /// Times that cannot work together.
     #[error("times grow: tick, heartbeat, half an election time-out, quorum_lost_ms; none is 0")]
     Times,
+    /// Every owner knows the first level.
+    #[error("the highest level is not 0")]
+    Level,
     /// Sizes that cannot work together.
     #[error("sizes are not 0, within the limits, and the uncommitted bytes hold an append")]
     Sizes,
@@ -76,6 +81,7 @@ impl Settings {
             seed,
             seeds,
             members,
+            level_max: Level::FIRST,
             tick_ms: 25,
             heartbeat_ticks: 2,
             election_ticks: 16,
@@ -129,6 +135,9 @@ impl Settings {
         if !seeds || !members || self.slot.0 >= self.members {
             return Err(SettingsError::Slots);
         }
+        if self.level_max < Level::FIRST {
+            return Err(SettingsError::Level);
+        }
         let election_ms = self.tick_ms.saturating_mul(2 * u64::from(self.election_ticks));
         let times = [self.tick_ms, self.presence_ms, self.round_ms, self.rebirth_ms];
         let presence = self.presence_ms < self.presence_lost_ms;
@@ -160,8 +169,10 @@ mod tests {
             let bad = Settings::new(Slot(slot), Nonce(1), 1, seeds, members);
             assert_eq!(bad.check(), Err(SettingsError::Slots), "{slot} {seeds} {members}");
         }
-        let times = Settings { quorum_lost_ms: 100, ..good };
+        let times = Settings { quorum_lost_ms: 100, ..good.clone() };
         assert_eq!(times.check(), Err(SettingsError::Times));
+        let level = Settings { level_max: Level(0), ..good.clone() };
+        assert_eq!(level.check(), Err(SettingsError::Level));
         let sizes = Settings { append_bytes_max: 1 << 30, ..good };
         assert_eq!(sizes.check(), Err(SettingsError::Sizes));
     }
