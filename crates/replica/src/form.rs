@@ -95,7 +95,8 @@ impl Replica {
     /// Whether this member and a majority of the seeds know the level of the best copy. Nobody else can go on from it.
     fn is_known(&self, stances: &BTreeMap<Slot, Stance>) -> bool {
         let level = best_copy(stances).map_or(Level::FIRST, |(_, rank)| rank.level);
-        let knowing = stances.iter().filter(|(slot, one)| self.settings.is_seed(**slot) && one.level_max >= level);
+        let knowing =
+            stances.iter().filter(|(slot, one)| self.settings.is_seed(**slot) && one.level_max >= level);
         let fewer = usize::from(self.settings.breaks(Sabotage::WrongQuorum));
         self.settings.level_max >= level && knowing.count() + fewer >= self.settings.majority()
     }

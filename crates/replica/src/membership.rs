@@ -70,12 +70,7 @@ pub enum Change {
 impl Membership {
     /// The founders of a lineage, each seed slot with its incarnation or a placeholder.
     #[must_use]
-    pub fn founded(
-        founders: &BTreeMap<Slot, (Nonce, Level)>,
-        seeds: u16,
-        level: Level,
-        index: u64,
-    ) -> Self {
+    pub fn founded(founders: &BTreeMap<Slot, (Nonce, Level)>, seeds: u16, level: Level, index: u64) -> Self {
         let seat = |slot: Slot| match founders.get(&slot) {
             Some((nonce, level_max)) => Incarnation { slot, nonce: Some(*nonce), level_max: *level_max },
             None => Incarnation { slot, nonce: None, level_max: Level::default() },

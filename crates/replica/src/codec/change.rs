@@ -48,9 +48,7 @@ pub(crate) fn decode_change(bytes: &Bytes) -> Result<Change, DecodeError> {
         return Err(DecodeError::Version(version));
     }
     let change = match reader.byte("change")? {
-        ADMIT => {
-            Change::Admit { slot: reader.slot()?, nonce: reader.nonce()?, level_max: reader.level()? }
-        }
+        ADMIT => Change::Admit { slot: reader.slot()?, nonce: reader.nonce()?, level_max: reader.level()? },
         DISMISS => Change::Dismiss { node: NodeId(reader.eight("change")?) },
         REPLACE => {
             Change::Replace { old: NodeId(reader.eight("change")?), new: NodeId(reader.eight("change")?) }

@@ -95,7 +95,10 @@ impl World {
             },
             Output::Suspicious { slot: from, why } => return Err(format!("suspects {from}: {why}")),
             Output::Broken { why } => return Err(format!("is broken: {why}")),
-            Output::Refused { .. } | Output::Outdated { .. } | Output::Send { .. } | Output::Founded { .. } => {}
+            Output::Refused { .. }
+            | Output::Outdated { .. }
+            | Output::Send { .. }
+            | Output::Founded { .. } => {}
         }
         Ok(())
     }

@@ -153,7 +153,10 @@ impl Oracle {
             return Ok(());
         }
         if process.replica.settings.level_max < status.membership.level {
-            return Err(format!("holds a state of level {}, which it does not know", status.membership.level));
+            return Err(format!(
+                "holds a state of level {}, which it does not know",
+                status.membership.level
+            ));
         }
         self.look_at_members(&status)
     }

@@ -38,7 +38,12 @@ impl Copy {
     pub(crate) fn rank(&self) -> Rank {
         let last = self.log.last().filter(|entry| entry.lineage == self.lineage);
         let term = last.map_or(1, |entry| u64::from(entry.term));
-        Rank { lineage: Lineage(u64::from(self.lineage)), term, index: self.log.len() as u64 + 1, level: Level::FIRST }
+        Rank {
+            lineage: Lineage(u64::from(self.lineage)),
+            term,
+            index: self.log.len() as u64 + 1,
+            level: Level::FIRST,
+        }
     }
 }
 

@@ -60,6 +60,9 @@ impl Running {
         }
         for _ in 0..FRAMES_PER_TURN {
             let Some(event) = stage.links.receive(self.id, now_us) else { break };
+            if stage.saboteur.switches(self.level_max, &event) {
+                self.core.switch_early();
+            }
             self.core.on_peer(now, event, out);
         }
         let was_full = self.inbox.batches.len() == self.inbox.batches_max;
