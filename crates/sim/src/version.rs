@@ -20,18 +20,31 @@ const LOOK_US: u64 = 500_000;
 pub(crate) struct Versions {
     random: Random,
     is_mixed: bool,
+    /// How long each turn of a core takes at least, microseconds: what several members publish meanwhile meets in one
+    /// command, which is where levels differ.
+    turn_us: u64,
     /// The highest level that each member's software knows when it starts next.
     installed: Vec<Level>,
 }
 
 impl Versions {
-    pub(crate) fn of(seed: u64, scenario: &Scenario) -> Self {
+    /// Of a mixed run, clients get more to do with each other.
+    pub(crate) fn of(seed: u64, scenario: &mut Scenario) -> Self {
         let mut random = Random::new(seed ^ STREAM);
         let members = scenario.cluster.members;
         let is_mixed = random.percent(40) && members > 1 && scenario.is_continuous();
         let mut first = || if is_mixed { random.pick(&[LEVEL_MAX, LEVEL_MAX, REHEARSAL]) } else { LEVEL_MAX };
         let installed = (0..members).map(|_| first()).collect();
-        Self { random, is_mixed, installed }
+        let turn_us = if is_mixed { random.pick(&[0, 20_000, 60_000]) } else { 0 };
+        if is_mixed {
+            (scenario.clients, scenario.subjects, scenario.operation_us) = (6, 1, 20_000);
+        }
+        Self { random, is_mixed, turn_us, installed }
+    }
+
+    /// How long each turn of a core takes at least, microseconds.
+    pub(crate) fn turn_us(&self) -> u64 {
+        self.turn_us
     }
 
     /// What the member's software knows when it starts next.

@@ -99,10 +99,10 @@ pub fn run(seed: u64, options: &Options) -> Report {
 impl World {
     fn new(seed: u64, options: &Options) -> Self {
         let mut random = Random::new(seed);
-        let scenario = Scenario::of(&mut random.fork(), options.trim.members);
+        let mut scenario = Scenario::of(&mut random.fork(), options.trim.members);
         let saboteur = Saboteur::new(options.sabotage, random.fork());
         let judge = Judge::new(&scenario);
-        let versions = Versions::of(seed, &scenario);
+        let versions = Versions::of(seed, &mut scenario);
         let mut stage = Stage::new(random.fork(), (scenario, versions), saboteur, options.trace);
         stage.operations_left = options.trim.operations_max.unwrap_or(u64::MAX);
         let scenario = stage.scenario.clone();

@@ -36,6 +36,7 @@ impl Running {
         if self.flush(stage) {
             let mut out = Outputs::default();
             self.take_turn(stage, &mut out, &mut aftermath);
+            self.core_stalled_us = self.core_stalled_us.max(now_us + stage.versions.turn_us());
             self.send(stage, &mut out);
             aftermath.notices = out.notices;
             if self.flush(stage) && self.inbox.batches.is_empty() {
