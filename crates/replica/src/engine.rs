@@ -471,13 +471,16 @@ impl Engine {
         let fits = membership.apply(change, entry.index);
         let stays = membership.slot_of(self.node()).is_some();
         let was_joint = self.membership().is_joint();
+        let gone = self.membership().learners.difference(&membership.learners);
+        let gone: Vec<_> = gone.map(|node| (ConfChangeType::RemoveNode, *node)).collect();
         self.raft.mut_store().set_membership(membership, entry.index, entry.term);
         if !fits || !stays {
             return Ok(stays);
         }
         let translated = match change {
-            // Nothing that the raft would know of.
-            Change::Raise { .. } => return Ok(true),
+            // Otherwise nothing that the raft would know of.
+            Change::Raise { .. } if gone.is_empty() => return Ok(true),
+            Change::Raise { .. } => conf_change(&gone, false),
             Change::Admit { .. } => {
                 conf_change(&[(ConfChangeType::AddLearnerNode, NodeId::admitted(entry.index))], false)
             }

@@ -1,7 +1,7 @@
 //! A leader's care for the members: admitting, replacing, dismissing, one at a time. And leaving in good order.
 
 use crate::frame::{Body, Frame, Stance};
-use crate::identity::{Lineage, NodeId, Nonce, Slot};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Slot};
 use crate::membership::Change;
 use crate::output::Channel;
 use crate::replica::Replica;
@@ -54,32 +54,22 @@ impl Replica {
         if let Some((slot, Stance { nonce, level_max, .. })) = joiners.first() {
             return Some(Change::Admit { slot: *slot, nonce: *nonce, level_max: *level_max });
         }
-        self.next_replacement().or_else(|| self.next_level())
+        self.next_replacement().or_else(|| self.next_level().map(|level| Change::Raise { level }))
     }
 
-    /// A higher level, if all know one who belong to the lineage. A learner that is gone, and is all that keeps it down,
-    /// is dismissed; if it is only cut off, it begins anew.
-    fn next_level(&self) -> Option<Change> {
+    /// A higher level that all voters know, present or not, and all learners that are present.
+    fn next_level(&self) -> Option<Level> {
         let membership = self.seat.as_ref()?.engine.membership();
-        let known = match self.settings.breaks(Sabotage::RaiseUnknown) {
-            true => self.settings.level_max,
-            false => membership.level_known(),
-        };
-        if known > membership.level {
-            return Some(Change::Raise { level: known });
-        }
         let present: Vec<Nonce> = self.peers.present(self.now_ms).map(|(_, one)| one.stance.nonce).collect();
-        let is_gone =
-            |node: &NodeId, nonce: &Nonce| membership.learners.contains(node) && !present.contains(nonce);
-        let mut first = None;
-        for (node, one) in &membership.incarnations {
-            let Some(nonce) = one.nonce.filter(|_| one.level_max <= membership.level) else { continue };
-            if !is_gone(node, &nonce) {
-                return None;
-            }
-            first = first.or(Some(*node));
-        }
-        first.map(|node| Change::Dismiss { node })
+        let counts = |node: &&NodeId| {
+            let nonce = membership.incarnations[*node].nonce;
+            !membership.learners.contains(*node) || nonce.is_some_and(|nonce| present.contains(&nonce))
+        };
+        let level = match self.settings.breaks(Sabotage::RaiseUnknown) {
+            true => self.settings.level_max,
+            false => membership.level_known(membership.incarnations.keys().filter(counts)),
+        };
+        (level > membership.level).then_some(level)
     }
 
     /// For a test: a voter whose incarnation is not present.

@@ -60,7 +60,7 @@ pub enum Change {
     },
     /// The joint configuration ends.
     Settle,
-    /// What follows is applied at another level, which everybody knows.
+    /// What follows is applied at another level, which all voters know. Learners that do not know it go.
     Raise {
         /// A higher one.
         level: Level,
@@ -81,10 +81,10 @@ impl Membership {
         Self { voters, incarnations, level, changed_at: index, ..Self::default() }
     }
 
-    /// The highest level that everybody knows who belongs to the lineage, present or not.
+    /// The highest level that all of these know, placeholders apart.
     #[must_use]
-    pub fn level_known(&self) -> Level {
-        let somebody = self.incarnations.values().filter(|one| one.nonce.is_some());
+    pub fn level_known<'a>(&'a self, nodes: impl Iterator<Item = &'a NodeId>) -> Level {
+        let somebody = nodes.filter_map(|node| self.incarnations.get(node)).filter(|one| one.nonce.is_some());
         somebody.map(|one| one.level_max).min().unwrap_or(self.level)
     }
 
@@ -171,10 +171,13 @@ impl Membership {
                 next.outgoing.clear();
             }
             Change::Raise { level } => {
-                if self.is_joint() || level <= self.level || level > self.level_known() {
+                if self.is_joint() || level <= self.level || level > self.level_known(self.voters.iter()) {
                     return false;
                 }
                 next.level = level;
+                next.learners.retain(|node| self.incarnations[node].level_max >= level);
+                next.incarnations
+                    .retain(|node, _| next.voters.contains(node) || next.learners.contains(node));
             }
         }
         next.changed_at = index;
@@ -198,7 +201,7 @@ impl Membership {
             let slots: BTreeSet<_> = half.iter().filter_map(|node| self.slot_of(*node)).collect();
             slots.len() == half.len()
         });
-        let levels = self.level >= Level::FIRST && self.level <= self.level_known();
+        let levels = self.level >= Level::FIRST && self.level <= self.level_known(self.incarnations.keys());
         known && apart && counted && sized && one_each && levels
     }
 }
@@ -258,7 +261,7 @@ mod tests {
             Change::Replace { old: NodeId(2), new: NodeId(3) },
             admit(4, Level(1)),
             Change::Raise { level: Level(2) },
-            Change::Raise { level: Level(3) },
+            Change::Raise { level: Level(4) },
         ];
         for change in unfit {
             assert!(!membership.apply(change, 20), "{change:?}");
@@ -267,13 +270,16 @@ mod tests {
     }
 
     #[test]
-    fn the_level_rises_as_far_as_everybody_knows_and_is_then_asked_of_newcomers() {
+    fn the_level_rises_as_far_as_all_voters_know_and_is_then_asked_of_learners() {
         let mut membership = three();
-        membership.apply(admit(1, Level(4)), 9);
-        assert_eq!(membership.level_known(), Level(3), "a placeholder knows nothing and needs not");
+        membership.apply(admit(1, Level(4)), 8);
+        membership.apply(admit(5, Level(2)), 9);
+        let voters = membership.level_known(membership.voters.iter());
+        assert_eq!(voters, Level(3), "a placeholder knows nothing and needs not");
         assert!(!membership.apply(Change::Raise { level: Level(4) }, 10));
         assert!(membership.apply(Change::Raise { level: Level(3) }, 10) && membership.is_sound());
         assert_eq!((membership.level, membership.changed_at), (Level(3), 10));
+        assert_eq!(membership.find(Slot(5), Nonce(15)), None);
         assert!(!membership.apply(admit(4, Level(2)), 11));
         assert!(membership.apply(admit(4, Level(3)), 11));
     }

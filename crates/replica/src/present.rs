@@ -148,7 +148,7 @@ impl Replica {
     }
 
     /// Begins anew as another incarnation. The old one is as dead as if its process had been killed.
-    fn be_reborn(&mut self) {
+    pub(crate) fn be_reborn(&mut self) {
         self.leave_lineage();
         self.nonce = Nonce(self.random.wide());
         self.floor = Lineage::NONE;

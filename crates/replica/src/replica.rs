@@ -305,9 +305,11 @@ impl Replica {
             self.offer_checkpoint(to);
         }
         if progress.is_dismissed {
-            self.seat = None;
+            let level = self.seat.take().map(|seat| seat.engine.membership().level);
             if self.leaving {
                 self.has_left_now();
+            } else if level > Some(self.settings.level_max) {
+                self.be_reborn();
             } else {
                 return Err(Impossible("another process has taken the slot of this member".into()));
             }
