@@ -169,9 +169,9 @@ mod tests {
             let bad = Settings::new(Slot(slot), Nonce(1), 1, seeds, members);
             assert_eq!(bad.check(), Err(SettingsError::Slots), "{slot} {seeds} {members}");
         }
-        let times = Settings { quorum_lost_ms: 100, ..good.clone() };
+        let times = Settings { quorum_lost_ms: 100, ..good };
         assert_eq!(times.check(), Err(SettingsError::Times));
-        let level = Settings { level_max: Level(0), ..good.clone() };
+        let level = Settings { level_max: Level(0), ..good };
         assert_eq!(level.check(), Err(SettingsError::Level));
         let sizes = Settings { append_bytes_max: 1 << 30, ..good };
         assert_eq!(sizes.check(), Err(SettingsError::Sizes));
