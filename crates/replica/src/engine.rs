@@ -9,7 +9,7 @@ use raft::{Config, INVALID_ID, ProgressState, RawNode, SnapshotStatus, StateRole
 use crate::codec::{decode_change, decode_membership, encode_change, encode_membership};
 use crate::frame::RaftMessage;
 use crate::guard::{self, Suspicion};
-use crate::identity::{Lineage, NodeId, Rank};
+use crate::identity::{Level, Lineage, NodeId, Rank};
 use crate::limit::{APPENDS_IN_FLIGHT_MAX, CAUGHT_UP_ENTRIES_MAX, ENTRY_OVERHEAD_BYTES};
 use crate::membership::{Change, Membership};
 use crate::random::Random;
@@ -53,6 +53,8 @@ pub(crate) struct Progress {
 pub(crate) struct Command {
     pub(crate) index: u64,
     pub(crate) term: u64,
+    /// How it is applied.
+    pub(crate) level: Level,
     pub(crate) bytes: Bytes,
 }
 
@@ -191,12 +193,33 @@ impl Engine {
 
     pub(crate) fn rank(&self, lineage: Lineage) -> Rank {
         let (index, term) = self.raft.store().last();
-        Rank { lineage, term, index }
+        Rank { lineage, term, index, level: self.level_at_end() }
+    }
+
+    /// The level at the end of the log: a raise that is not applied yet will fit, because it was proposed when no other
+    /// change was under way.
+    fn level_at_end(&self) -> Level {
+        self.raft.store().tail().filter_map(raised_by).fold(self.membership().level, Level::max)
+    }
+
+    /// The level of what is applied next.
+    fn level(&self) -> Level {
+        #[cfg(test)]
+        if self.sabotage == Sabotage::SwitchEarly {
+            return self.level_at_end();
+        }
+        self.membership().level
     }
 
     /// Entries that were not applied, commands only.
     pub(crate) fn tail(&self) -> Vec<Command> {
-        self.raft.store().tail().filter_map(command_of).collect()
+        let mut level = self.membership().level;
+        let mut commands = Vec::new();
+        for entry in self.raft.store().tail() {
+            level = raised_by(entry).map_or(level, |raised| level.max(raised));
+            commands.extend(command_of(entry, level));
+        }
+        commands
     }
 
     pub(crate) fn tick(&mut self) {
@@ -303,6 +326,7 @@ impl Engine {
         }
         best.is_some()
     }
+
     /// Whether a learner has what it needs to vote. After a checkpoint the raft probes until the next entry is appended,
     /// which in an idle cluster is never: so nothing more than this is asked.
     pub(crate) fn is_caught_up(&self, node: NodeId) -> bool {
@@ -408,7 +432,7 @@ impl Engine {
             }
             if entry.get_entry_type() == EntryType::EntryNormal {
                 self.raft.mut_store().set_applied(entry.index, entry.term);
-                progress.applied.extend(command_of(&entry));
+                progress.applied.extend(command_of(&entry, self.level()));
             } else {
                 progress.is_dismissed = !self.apply_change(&entry)?;
             }
@@ -432,6 +456,10 @@ impl Engine {
                 membership.incarnations.remove(&node);
                 vec![(ConfChangeType::RemoveNode, node)]
             }
+            (Sabotage::RaiseUnknown, Change::Raise { level }) if !membership.is_joint() => {
+                membership.level = level;
+                vec![]
+            }
             _ => return Ok(false),
         };
         membership.changed_at = entry.index;
@@ -454,11 +482,16 @@ impl Engine {
         let fits = membership.apply(change, entry.index);
         let stays = membership.slot_of(self.node()).is_some();
         let was_joint = self.membership().is_joint();
+        let gone = self.membership().learners.difference(&membership.learners);
+        let gone: Vec<_> = gone.map(|node| (ConfChangeType::RemoveNode, *node)).collect();
         self.raft.mut_store().set_membership(membership, entry.index, entry.term);
         if !fits || !stays {
             return Ok(stays);
         }
         let translated = match change {
+            // Otherwise nothing that the raft would know of.
+            Change::Raise { .. } if gone.is_empty() => return Ok(true),
+            Change::Raise { .. } => conf_change(&gone, false),
             Change::Admit { .. } => {
                 conf_change(&[(ConfChangeType::AddLearnerNode, NodeId::admitted(entry.index))], false)
             }
@@ -491,9 +524,18 @@ fn impossible(error: impl std::fmt::Display) -> Impossible {
     Impossible(format!("what this member wrote itself cannot be read: {error}"))
 }
 
-fn command_of(entry: &Entry) -> Option<Command> {
+/// The level that an entry raises to, if it is one that does.
+fn raised_by(entry: &Entry) -> Option<Level> {
+    let is_change = entry.get_entry_type() != EntryType::EntryNormal;
+    match is_change.then(|| decode_change(&entry.context))? {
+        Ok(Change::Raise { level }) => Some(level),
+        _ => None,
+    }
+}
+
+fn command_of(entry: &Entry, level: Level) -> Option<Command> {
     let is_command = entry.get_entry_type() == EntryType::EntryNormal && !entry.data.is_empty();
-    is_command.then(|| Command { index: entry.index, term: entry.term, bytes: entry.data.clone() })
+    is_command.then(|| Command { index: entry.index, term: entry.term, level, bytes: entry.data.clone() })
 }
 
 /// Joint configurations are left by our own entry: the raft's automatic one is forgotten when the leader changes

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::{Engine, Impossible};
 use crate::frame::{Body, Round, Stance};
-use crate::identity::{Lineage, NodeId, Nonce, Slot};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Slot};
 use crate::membership::Membership;
 use crate::output::Output;
 use crate::pledge::Pledge;
@@ -89,7 +89,16 @@ impl Replica {
         if lost_for_ms < wait_ms.max(quorum_ms) + turn_ms {
             return false;
         }
-        self.is_lost(&stances)
+        self.is_lost(&stances) && self.is_known(&stances)
+    }
+
+    /// Whether this member and a majority of the seeds know the level of the best copy. Nobody else can go on from it.
+    fn is_known(&self, stances: &BTreeMap<Slot, Stance>) -> bool {
+        let level = best_copy(stances).map_or(Level::FIRST, |(_, rank)| rank.level);
+        let knowing =
+            stances.iter().filter(|(slot, one)| self.settings.is_seed(**slot) && one.level_max >= level);
+        let fewer = usize::from(self.settings.breaks(Sabotage::WrongQuorum));
+        self.settings.level_max >= level && knowing.count() + fewer >= self.settings.majority()
     }
 
     fn is_lost(&self, stances: &BTreeMap<Slot, Stance>) -> bool {
@@ -101,7 +110,7 @@ impl Replica {
     }
 
     /// What all that are present say of themselves. It binds nobody, so it decides nothing but whether to ask.
-    fn survey(&self) -> BTreeMap<Slot, Stance> {
+    pub(crate) fn survey(&self) -> BTreeMap<Slot, Stance> {
         let others = self.peers.present(self.now_ms).map(|(slot, presence)| (slot, presence.stance.clone()));
         others.chain([(self.settings.slot, self.stance())]).collect()
     }
@@ -194,7 +203,7 @@ impl Replica {
         }
         let number = formation.number;
         let stances = self.stances_given();
-        if !self.is_lost(&stances) {
+        if !self.is_lost(&stances) || !self.is_known(&stances) {
             if is_over {
                 self.abandon_formation();
             }
@@ -257,10 +266,14 @@ impl Replica {
     /// Begins the lineage with the state that this member holds, unless too many have gone since they confirmed.
     pub(crate) fn found(&mut self) -> Result<(), Impossible> {
         let stances = self.stances_given();
-        let seeds = stances.iter().filter(|(slot, _)| self.settings.is_seed(**slot));
-        let nonces: BTreeMap<Slot, Nonce> = seeds.map(|(slot, stance)| (*slot, stance.nonce)).collect();
+        let level = self.first_level(&stances);
+        let seeds = stances
+            .iter()
+            .filter(|(slot, stance)| self.settings.is_seed(**slot) && stance.level_max >= level)
+            .map(|(slot, stance)| (*slot, (stance.nonce, stance.level_max)));
+        let seeds: BTreeMap<Slot, (Nonce, Level)> = seeds.collect();
         let fewer = usize::from(self.settings.breaks(Sabotage::WrongQuorum));
-        if nonces.len() + fewer < self.settings.majority() {
+        if seeds.len() + fewer < self.settings.majority() {
             self.abandon_formation();
             return Ok(());
         }
@@ -270,12 +283,12 @@ impl Replica {
         // Above every index that the state has seen, so that the state can tell what it has applied by the index.
         let salvaged = self.salvage.take();
         let index = salvaged.map_or(0, |rank| rank.index) + 1;
-        let membership = Membership::founded(&nonces, self.settings.seeds, index);
+        let membership = Membership::founded(&seeds, self.settings.seeds, level, index);
         let node = NodeId::founding(self.settings.slot);
         let engine = Engine::founder(&self.settings, self.random.next(), node, index, membership)?;
         self.seat = Some(Seat { lineage, engine, leader_heard_ms: self.now_ms });
         self.quorum_seen_ms = self.now_ms;
-        let founders = nonces.into_iter().collect();
+        let founders = seeds.into_iter().map(|(slot, (nonce, _))| (slot, nonce)).collect();
         self.outputs.push(Output::Founded { lineage, index, salvaged, founders });
         self.tell_all();
         self.admit_members();
@@ -283,6 +296,16 @@ impl Replica {
             seat.engine.campaign();
         }
         Ok(())
+    }
+
+    /// The level that a lineage begins with: that of the copy which it goes on from; without one, what all know.
+    fn first_level(&self, stances: &BTreeMap<Slot, Stance>) -> Level {
+        let known = stances.values().map(|stance| stance.level_max).min().unwrap_or(Level::FIRST);
+        match self.salvage {
+            Some(_) if self.settings.breaks(Sabotage::ForgetLevel) => Level::FIRST,
+            Some(rank) => rank.level,
+            None => known,
+        }
     }
 
     pub(crate) fn abandon_formation(&mut self) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot, TransferId};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Rank, Slot, TransferId};
 use crate::membership::Membership;
 
 /// One frame between two members.
@@ -120,6 +120,8 @@ pub enum Round {
 pub struct Stance {
     /// The incarnation.
     pub nonce: Nonce,
+    /// The highest level that it knows.
+    pub level_max: Level,
     /// Its lineage, or none.
     pub lineage: Lineage,
     /// Its id there, or none.

@@ -83,6 +83,22 @@ impl fmt::Display for NodeId {
     }
 }
 
+/// A number for how the log is applied. Software that applies an entry in another way than before knows one more level;
+/// all members change to it at one index, see docs/adr/2026-11-22-levels.md.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Level(pub u16);
+
+impl Level {
+    /// The lowest, with which every cluster can begin.
+    pub const FIRST: Self = Self(1);
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 /// How advanced a copy of the state is, its log tail included: the end of its log. Copies compare by lineage, then
 /// term, then index, as logs do in an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +109,8 @@ pub struct Rank {
     pub term: u64,
     /// Index of its last entry.
     pub index: u64,
+    /// The level after that entry. It follows from the others.
+    pub level: Level,
 }
 
 /// A state transfer, numbered by the member that sends it.

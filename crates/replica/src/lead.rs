@@ -1,7 +1,7 @@
 //! A leader's care for the members: admitting, replacing, dismissing, one at a time. And leaving in good order.
 
-use crate::frame::{Body, Frame};
-use crate::identity::{Lineage, NodeId, Nonce, Slot};
+use crate::frame::{Body, Frame, Stance};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Slot};
 use crate::membership::Change;
 use crate::output::Channel;
 use crate::replica::Replica;
@@ -34,14 +34,15 @@ impl Replica {
         {
             return Some(Change::Dismiss { node });
         }
-        let joiners: Vec<(Slot, Nonce)> = self
+        let joiners: Vec<(Slot, &Stance)> = self
             .peers
             .present(self.now_ms)
             .filter(|(_, presence)| presence.joins == seat.lineage && presence.stance.floor <= seat.lineage)
-            .map(|(slot, presence)| (slot, presence.stance.nonce))
-            .filter(|(slot, nonce)| membership.find(*slot, *nonce).is_none())
+            .map(|(slot, presence)| (slot, &presence.stance))
+            .filter(|(slot, stance)| membership.find(*slot, stance.nonce).is_none())
+            .filter(|(_, stance)| stance.level_max >= membership.level)
             .collect();
-        let stale = joiners.iter().find_map(|(slot, nonce)| membership.stale_learner(*slot, *nonce));
+        let stale = joiners.iter().find_map(|(slot, stance)| membership.stale_learner(*slot, stance.nonce));
         let leaver = || {
             let leaving = self.peers.present(self.now_ms).filter(|(_, presence)| presence.leaving);
             let mut nodes = leaving.map(|(_, presence)| presence.stance.node);
@@ -50,10 +51,25 @@ impl Replica {
         if let Some(node) = stale.or_else(leaver) {
             return Some(Change::Dismiss { node });
         }
-        if let Some((slot, nonce)) = joiners.first() {
-            return Some(Change::Admit { slot: *slot, nonce: *nonce });
+        if let Some((slot, Stance { nonce, level_max, .. })) = joiners.first() {
+            return Some(Change::Admit { slot: *slot, nonce: *nonce, level_max: *level_max });
         }
-        self.next_replacement()
+        self.next_replacement().or_else(|| self.next_level().map(|level| Change::Raise { level }))
+    }
+
+    /// A higher level that all voters know, present or not, and all learners that are present.
+    fn next_level(&self) -> Option<Level> {
+        let membership = self.seat.as_ref()?.engine.membership();
+        let present: Vec<Nonce> = self.peers.present(self.now_ms).map(|(_, one)| one.stance.nonce).collect();
+        let counts = |node: &&NodeId| {
+            let nonce = membership.incarnations[*node].nonce;
+            !membership.learners.contains(*node) || nonce.is_some_and(|nonce| present.contains(&nonce))
+        };
+        let level = match self.settings.breaks(Sabotage::RaiseUnknown) {
+            true => self.settings.level_max,
+            false => membership.level_known(membership.incarnations.keys().filter(counts)),
+        };
+        (level > membership.level).then_some(level)
     }
 
     /// For a test: a voter whose incarnation is not present.
@@ -116,7 +132,10 @@ impl Replica {
             return false;
         }
         if seat.engine.is_leader() {
-            let mut seeds = self.peers.present(self.now_ms).filter(|(slot, _)| self.settings.is_seed(*slot));
+            // One that does not know the level is as good as absent.
+            let mut seeds = self.peers.present(self.now_ms).filter(|(slot, presence)| {
+                self.settings.is_seed(*slot) && presence.stance.level_max >= membership.level
+            });
             return self.is_configuration_applied()
                 && seeds.all(|(slot, presence)| votes(slot, presence.stance.nonce));
         }

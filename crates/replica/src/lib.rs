@@ -40,7 +40,7 @@ pub mod verdict;
 #[cfg(test)]
 mod sim;
 
-pub use identity::{Lineage, NodeId, Nonce, Rank, Slot, TransferId};
+pub use identity::{Level, Lineage, NodeId, Nonce, Rank, Slot, TransferId};
 pub use input::Input;
 pub use membership::{Change, Incarnation, Membership};
 pub use output::{Channel, Output, Refusal};

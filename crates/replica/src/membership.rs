@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::{NodeId, Nonce, Slot};
+use crate::identity::{Level, NodeId, Nonce, Slot};
 use crate::limit::{NODES_MAX, SEEDS_MAX};
 
 /// Voters, learners, and whose they are. Changed by applying entries only, so it is the same on every member at the
@@ -17,6 +17,8 @@ pub struct Membership {
     pub learners: BTreeSet<NodeId>,
     /// Whose the ids are.
     pub incarnations: BTreeMap<NodeId, Incarnation>,
+    /// How entries are applied; 0 where nothing is known yet.
+    pub level: Level,
     /// Index of the entry that changed it last.
     pub changed_at: u64,
 }
@@ -28,6 +30,8 @@ pub struct Incarnation {
     pub slot: Slot,
     /// The incarnation; none is a placeholder that nobody may use.
     pub nonce: Option<Nonce>,
+    /// The highest level that it knows; 0 of a placeholder.
+    pub level_max: Level,
 }
 
 /// A change of members. Each is one entry of the log.
@@ -39,6 +43,8 @@ pub enum Change {
         slot: Slot,
         /// The incarnation.
         nonce: Nonce,
+        /// The highest level that it knows.
+        level_max: Level,
     },
     /// A learner goes.
     Dismiss {
@@ -54,18 +60,32 @@ pub enum Change {
     },
     /// The joint configuration ends.
     Settle,
+    /// What follows is applied at another level, which all voters know. Learners that do not know it go.
+    Raise {
+        /// A higher one.
+        level: Level,
+    },
 }
 
 impl Membership {
     /// The founders of a lineage, each seed slot with its incarnation or a placeholder.
     #[must_use]
-    pub fn founded(nonces: &BTreeMap<Slot, Nonce>, seeds: u16, index: u64) -> Self {
-        let incarnations: BTreeMap<NodeId, Incarnation> = (0..seeds)
-            .map(Slot)
-            .map(|slot| (NodeId::founding(slot), Incarnation { slot, nonce: nonces.get(&slot).copied() }))
-            .collect();
+    pub fn founded(founders: &BTreeMap<Slot, (Nonce, Level)>, seeds: u16, level: Level, index: u64) -> Self {
+        let seat = |slot: Slot| match founders.get(&slot) {
+            Some((nonce, level_max)) => Incarnation { slot, nonce: Some(*nonce), level_max: *level_max },
+            None => Incarnation { slot, nonce: None, level_max: Level::default() },
+        };
+        let incarnations: BTreeMap<NodeId, Incarnation> =
+            (0..seeds).map(Slot).map(|slot| (NodeId::founding(slot), seat(slot))).collect();
         let voters = incarnations.keys().copied().collect();
-        Self { voters, incarnations, changed_at: index, ..Self::default() }
+        Self { voters, incarnations, level, changed_at: index, ..Self::default() }
+    }
+
+    /// The highest level that all of these know, placeholders apart.
+    #[must_use]
+    pub fn level_known<'a>(&'a self, nodes: impl Iterator<Item = &'a NodeId>) -> Level {
+        let somebody = nodes.filter_map(|node| self.incarnations.get(node)).filter(|one| one.nonce.is_some());
+        somebody.map(|one| one.level_max).min().unwrap_or(self.level)
     }
 
     /// Whether two configurations of voters decide together.
@@ -77,8 +97,8 @@ impl Membership {
     /// The id of an incarnation.
     #[must_use]
     pub fn find(&self, slot: Slot, nonce: Nonce) -> Option<NodeId> {
-        let wanted = Incarnation { slot, nonce: Some(nonce) };
-        self.incarnations.iter().find(|(_, incarnation)| **incarnation == wanted).map(|(node, _)| *node)
+        let is_it = |one: &Incarnation| one.slot == slot && one.nonce == Some(nonce);
+        self.incarnations.iter().find(|(_, one)| is_it(one)).map(|(node, _)| *node)
     }
 
     /// The slot of an id.
@@ -113,14 +133,15 @@ impl Membership {
     pub fn apply(&mut self, change: Change, index: u64) -> bool {
         let mut next = self.clone();
         match change {
-            Change::Admit { slot, nonce } => {
+            Change::Admit { slot, nonce, level_max } => {
                 let known = next.find(slot, nonce).is_some();
-                if self.is_joint() || known || next.incarnations.len() >= NODES_MAX {
+                let is_full = next.incarnations.len() >= NODES_MAX;
+                if self.is_joint() || known || is_full || level_max < self.level {
                     return false;
                 }
                 let node = NodeId::admitted(index);
                 next.learners.insert(node);
-                next.incarnations.insert(node, Incarnation { slot, nonce: Some(nonce) });
+                next.incarnations.insert(node, Incarnation { slot, nonce: Some(nonce), level_max });
             }
             Change::Dismiss { node } => {
                 if self.is_joint() || !next.learners.remove(&node) {
@@ -149,6 +170,15 @@ impl Membership {
                 }
                 next.outgoing.clear();
             }
+            Change::Raise { level } => {
+                if self.is_joint() || level <= self.level || level > self.level_known(self.voters.iter()) {
+                    return false;
+                }
+                next.level = level;
+                next.learners.retain(|node| self.incarnations[node].level_max >= level);
+                next.incarnations
+                    .retain(|node, _| next.voters.contains(node) || next.learners.contains(node));
+            }
         }
         next.changed_at = index;
         *self = next;
@@ -171,7 +201,8 @@ impl Membership {
             let slots: BTreeSet<_> = half.iter().filter_map(|node| self.slot_of(*node)).collect();
             slots.len() == half.len()
         });
-        known && apart && counted && sized && one_each
+        let levels = self.level >= Level::FIRST && self.level <= self.level_known(self.incarnations.keys());
+        known && apart && counted && sized && one_each && levels
     }
 }
 
@@ -180,8 +211,13 @@ mod tests {
     use super::*;
 
     fn three() -> Membership {
-        let nonces = BTreeMap::from([(Slot(0), Nonce(10)), (Slot(2), Nonce(12))]);
-        Membership::founded(&nonces, 3, 7)
+        let founders = [(0, 10), (2, 12)].map(|(slot, nonce)| (Slot(slot), (Nonce(nonce), Level(3))));
+        Membership::founded(&BTreeMap::from(founders), 3, Level(2), 7)
+    }
+
+    /// The incarnation in the slot with this number.
+    fn admit(slot: u16, level_max: Level) -> Change {
+        Change::Admit { slot: Slot(slot), nonce: Nonce(u128::from(slot) + 10), level_max }
     }
 
     #[test]
@@ -196,13 +232,14 @@ mod tests {
     #[test]
     fn a_replacement_goes_through_learner_and_joint_configuration() {
         let mut membership = three();
-        assert!(membership.apply(Change::Admit { slot: Slot(1), nonce: Nonce(11) }, 9));
+        assert!(membership.apply(admit(1, Level(3)), 9));
         let (old, new) = (NodeId(2), NodeId(1009));
         assert_eq!(membership.find(Slot(1), Nonce(11)), Some(new));
         assert!(membership.apply(Change::Replace { old, new }, 10));
         assert!(membership.is_joint() && membership.is_sound());
         assert_eq!((membership.voters.len(), membership.outgoing.len()), (3, 3));
-        assert!(!membership.apply(Change::Admit { slot: Slot(4), nonce: Nonce(14) }, 11), "one at a time");
+        assert!(!membership.apply(admit(4, Level(3)), 11), "one at a time");
+        assert!(!membership.apply(Change::Raise { level: Level(3) }, 11), "one at a time");
         assert!(membership.apply(Change::Settle, 12));
         assert!(membership.is_sound());
         assert_eq!(membership.voters, BTreeSet::from([NodeId(1), new, NodeId(3)]));
@@ -213,20 +250,38 @@ mod tests {
     #[test]
     fn changes_that_do_not_fit_change_nothing() {
         let mut membership = three();
-        membership.apply(Change::Admit { slot: Slot(1), nonce: Nonce(11) }, 9);
+        membership.apply(admit(1, Level(2)), 9);
         let before = membership.clone();
         let unfit = [
             Change::Settle,
             Change::Dismiss { node: NodeId(1) },
-            Change::Admit { slot: Slot(1), nonce: Nonce(11) },
+            admit(1, Level(2)),
             Change::Replace { old: NodeId(1), new: NodeId(1009) },
             Change::Replace { old: NodeId(1009), new: NodeId(1009) },
             Change::Replace { old: NodeId(2), new: NodeId(3) },
+            admit(4, Level(1)),
+            Change::Raise { level: Level(2) },
+            Change::Raise { level: Level(4) },
         ];
         for change in unfit {
             assert!(!membership.apply(change, 20), "{change:?}");
             assert_eq!(membership, before);
         }
+    }
+
+    #[test]
+    fn the_level_rises_as_far_as_all_voters_know_and_is_then_asked_of_learners() {
+        let mut membership = three();
+        membership.apply(admit(1, Level(4)), 8);
+        membership.apply(admit(5, Level(2)), 9);
+        let voters = membership.level_known(membership.voters.iter());
+        assert_eq!(voters, Level(3), "a placeholder knows nothing and needs not");
+        assert!(!membership.apply(Change::Raise { level: Level(4) }, 10));
+        assert!(membership.apply(Change::Raise { level: Level(3) }, 10) && membership.is_sound());
+        assert_eq!((membership.level, membership.changed_at), (Level(3), 10));
+        assert_eq!(membership.find(Slot(5), Nonce(15)), None);
+        assert!(!membership.apply(admit(4, Level(2)), 11));
+        assert!(membership.apply(admit(4, Level(3)), 11));
     }
 
     #[test]
@@ -237,10 +292,11 @@ mod tests {
         let mut unknown = sound.clone();
         unknown.voters.insert(NodeId(9));
         let mut twice = sound.clone();
-        twice.incarnations.insert(NodeId(2), Incarnation { slot: Slot(0), nonce: None });
-        let mut spare = sound;
-        spare.incarnations.insert(NodeId(9), Incarnation { slot: Slot(4), nonce: None });
-        for unsound in [Membership::default(), both, unknown, twice, spare] {
+        twice.incarnations.insert(NodeId(2), Incarnation { slot: Slot(0), ..sound.incarnations[&NodeId(2)] });
+        let mut spare = sound.clone();
+        spare.incarnations.insert(NodeId(9), Incarnation { slot: Slot(4), ..sound.incarnations[&NodeId(2)] });
+        let too_high = Membership { level: Level(4), ..sound };
+        for unsound in [Membership::default(), both, unknown, twice, spare, too_high] {
             assert!(!unsound.is_sound(), "{unsound:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot, TransferId};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Rank, Slot, TransferId};
 
 /// One thing to do, with its duty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Output {
         index: u64,
         /// Term of the entry.
         term: u64,
+        /// How it is applied, the same on every member; at most the owner's own highest.
+        level: Level,
         /// The command.
         command: Bytes,
     },
@@ -52,6 +54,8 @@ pub enum Output {
         index: u64,
         /// Term of the entry.
         term: u64,
+        /// How it is applied.
+        level: Level,
         /// The command.
         command: Bytes,
     },
@@ -117,6 +121,12 @@ pub enum Output {
     Reborn {
         /// The new incarnation.
         nonce: Nonce,
+    },
+    /// The cluster applies its log in a way that this member does not know, so it takes no part: newer software is to be
+    /// started. Said once, until that changes.
+    Outdated {
+        /// The cluster's level.
+        level: Level,
     },
     /// The member may stop: nothing in the cluster waits for it.
     Left,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::frame::Presence;
-use crate::identity::{Lineage, NodeId, Nonce, Slot};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Slot};
 
 /// A slot to which a link is up.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +94,9 @@ impl Peers {
             .present(now_ms)
             .find(|(_, p)| p.stance.lineage == lineage && p.leader == p.stance.node)
             .map(|(slot, _)| slot);
-        Some(Working { lineage, leader })
+        let ranks = self.present(now_ms).filter_map(|(_, p)| p.stance.copy);
+        let levels = ranks.filter(|rank| rank.lineage == lineage).map(|rank| rank.level);
+        Some(Working { lineage, leader, level: levels.max().unwrap_or_default() })
     }
 }
 
@@ -103,4 +105,6 @@ impl Peers {
 pub(crate) struct Working {
     pub(crate) lineage: Lineage,
     pub(crate) leader: Option<Slot>,
+    /// The highest of its copies; 0 if nobody is present who has one.
+    pub(crate) level: Level,
 }

@@ -2,10 +2,12 @@
 
 use crate::engine::{Engine, Impossible};
 use crate::frame::{Body, Presence, Stance};
-use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Rank, Slot};
 use crate::output::Output;
+use crate::peers::Working;
 use crate::replica::{Address, Replica, Seat};
 use crate::sabotage::Sabotage;
+use crate::verdict::best_copy;
 
 impl Replica {
     /// The copy of the state that this member holds, its log tail included.
@@ -20,13 +22,16 @@ impl Replica {
         let (voters, outgoing) = membership.map_or((vec![], vec![]), |membership| {
             (membership.by_slot(&membership.voters), membership.by_slot(&membership.outgoing))
         });
-        Stance { nonce: self.nonce, lineage, node, floor: self.floor, copy: self.copy(), voters, outgoing }
+        let (nonce, level_max, floor) = (self.nonce, self.settings.level_max, self.floor);
+        Stance { nonce, level_max, lineage, node, floor, copy: self.copy(), voters, outgoing }
     }
 
-    /// The lineage that this member waits to be admitted to: one that works, is newer, and not below its word.
+    /// The lineage that this member waits to be admitted to: one that works, is newer, not below its word, and of a level
+    /// that it knows.
     pub(crate) fn joins(&self) -> Lineage {
         let own = self.place().0;
-        let working = self.peers.working(self.now_ms).map(|working| working.lineage);
+        let knows = |working: &Working| working.level <= self.settings.level_max;
+        let working = self.peers.working(self.now_ms).filter(knows).map(|working| working.lineage);
         working.filter(|lineage| *lineage > own && *lineage >= self.floor).unwrap_or(Lineage::NONE)
     }
 
@@ -123,8 +128,27 @@ impl Replica {
         working.lineage < self.floor || working.lineage == own && working.leader.is_some()
     }
 
+    /// Says so when this member cannot take part because it does not know the level of the others.
+    pub(crate) fn watch_level(&mut self) {
+        let outdated = self.level_unknown();
+        if let Some(level) = outdated.filter(|_| self.outdated != outdated) {
+            self.outputs.push(Output::Outdated { level });
+        }
+        self.outdated = outdated;
+    }
+
+    /// The level of the lineage that works, or else of the best copy, if this member does not know it.
+    fn level_unknown(&self) -> Option<Level> {
+        if self.hears_leader(self.settings.quorum_lost_ms) {
+            return None;
+        }
+        let working = self.peers.working(self.now_ms).map(|working| working.level);
+        let level = working.or_else(|| best_copy(&self.survey()).map(|(_, rank)| rank.level));
+        level.filter(|level| *level > self.settings.level_max)
+    }
+
     /// Begins anew as another incarnation. The old one is as dead as if its process had been killed.
-    fn be_reborn(&mut self) {
+    pub(crate) fn be_reborn(&mut self) {
         self.leave_lineage();
         self.nonce = Nonce(self.random.wide());
         self.floor = Lineage::NONE;
@@ -169,8 +193,8 @@ impl Replica {
         if seat.engine.is_installed() {
             let tail = if self.settings.breaks(Sabotage::DropTail) { vec![] } else { seat.engine.tail() };
             for command in tail {
-                let (index, term) = (command.index, command.term);
-                self.outputs.push(Output::Salvage { index, term, command: command.bytes });
+                let (index, term, level) = (command.index, command.term, command.level);
+                self.outputs.push(Output::Salvage { index, term, level, command: command.bytes });
             }
             self.salvage = Some(seat.engine.rank(seat.lineage));
         }

@@ -8,7 +8,7 @@ use crate::codec::{decode, encode};
 use crate::engine::{Engine, Impossible, Place, Progress};
 use crate::form::Formation;
 use crate::frame::{Body, Frame, RaftMessage};
-use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Rank, Slot};
 use crate::input::Input;
 use crate::install::Incoming;
 use crate::limit::COMMAND_BYTES_MAX;
@@ -54,6 +54,8 @@ pub struct Replica {
     pub(crate) quorum_seen_ms: u64,
     /// Since when a lineage works that this member cannot take part in.
     pub(crate) excluded_since_ms: Option<u64>,
+    /// The level of the others, if this member does not know it.
+    pub(crate) outdated: Option<Level>,
     pub(crate) revision: u64,
     pub(crate) next_presence_ms: u64,
     pub(crate) outgoing: Option<Outgoing>,
@@ -89,6 +91,7 @@ impl Replica {
             next_formation_ms: now_ms,
             quorum_seen_ms: now_ms,
             excluded_since_ms: None,
+            outdated: None,
             revision: 0,
             next_presence_ms: now_ms,
             outgoing: None,
@@ -161,6 +164,7 @@ impl Replica {
         self.keep_log();
         self.settle()?;
         self.watch_others();
+        self.watch_level();
         self.watch_pledge();
         self.watch_formation()?;
         self.lead();
@@ -192,7 +196,8 @@ impl Replica {
                     Some(Place { index, term }) => {
                         self.outputs.push(Output::Proposed { ticket, index, term });
                         if self.settings.breaks(Sabotage::ApplyEarly) {
-                            self.outputs.push(Output::Apply { index, term, command });
+                            let level = seat.engine.membership().level;
+                            self.outputs.push(Output::Apply { index, term, level, command });
                         }
                         return;
                     }
@@ -304,8 +309,8 @@ impl Replica {
         let is_early = self.settings.breaks(Sabotage::ApplyEarly);
         let leads = self.seat.as_ref().is_some_and(|seat| seat.engine.is_leader());
         for command in progress.applied.into_iter().filter(|_| !is_early || !leads) {
-            let (index, term) = (command.index, command.term);
-            self.outputs.push(Output::Apply { index, term, command: command.bytes });
+            let (index, term, level) = (command.index, command.term, command.level);
+            self.outputs.push(Output::Apply { index, term, level, command: command.bytes });
         }
         for (to, term, message) in progress.messages {
             self.send_to_node(to, Body::Raft { term, message });
@@ -314,9 +319,11 @@ impl Replica {
             self.offer_checkpoint(to);
         }
         if progress.is_dismissed {
-            self.seat = None;
+            let level = self.seat.take().map(|seat| seat.engine.membership().level);
             if self.leaving {
                 self.has_left_now();
+            } else if level > Some(self.settings.level_max) {
+                self.be_reborn();
             } else {
                 return Err(Impossible("another process has taken the slot of this member".into()));
             }
@@ -421,6 +428,7 @@ impl Replica {
         let phase = match (&self.formation, &self.pledge) {
             (Some(_), _) => Phase::Forming,
             (None, Some(_)) => Phase::Pledged,
+            (None, None) if self.outdated.is_some() => Phase::Outdated,
             (None, None) if self.joins() != Lineage::NONE => Phase::Joining,
             (None, None) => Phase::Usual,
         };

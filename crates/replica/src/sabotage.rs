@@ -37,4 +37,10 @@ pub(crate) enum Sabotage {
     DropCopyEarly,
     /// Frames are taken from whoever says them.
     IgnoreAddress,
+    /// The level changes when the entry that raises it is there, and not when it is applied.
+    SwitchEarly,
+    /// The level rises although somebody does not know it.
+    RaiseUnknown,
+    /// A lineage begins at the first level, whatever the best copy was.
+    ForgetLevel,
 }

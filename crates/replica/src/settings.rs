@@ -1,6 +1,6 @@
 //! What the owner decides before a replica starts.
 
-use crate::identity::{Lineage, Nonce, Slot};
+use crate::identity::{Level, Lineage, Nonce, Slot};
 use crate::limit::{CHUNK_BYTES_MAX, COMMAND_BYTES_MAX, MEMBERS_MAX, SEEDS_MAX};
 use crate::sabotage::Sabotage;
 
@@ -19,6 +19,8 @@ pub struct Settings {
     pub members: u16,
     /// The highest lineage that the owner remembers of earlier lives, or none: new ones are above it.
     pub seen: Lineage,
+    /// The highest level that the owner knows how to apply; it knows all below.
+    pub level_max: Level,
     /// Time between two ticks of the raft, which the owner keeps by `Input::Tick`.
     pub tick_ms: u64,
     /// Ticks between two heartbeats of a leader.
@@ -64,6 +66,9 @@ pub enum SettingsError {
     /// Times that cannot work together.
     #[error("times grow: tick, heartbeat, half an election time-out, quorum_lost_ms; none is 0")]
     Times,
+    /// Every owner knows the first level.
+    #[error("the highest level is not 0")]
+    Level,
     /// Sizes that cannot work together.
     #[error("sizes are not 0, within the limits, and the uncommitted bytes hold an append")]
     Sizes,
@@ -80,6 +85,7 @@ impl Settings {
             seeds,
             members,
             seen: Lineage::NONE,
+            level_max: Level::FIRST,
             tick_ms: 25,
             heartbeat_ticks: 2,
             election_ticks: 16,
@@ -133,6 +139,9 @@ impl Settings {
         if !seeds || !members || self.slot.0 >= self.members {
             return Err(SettingsError::Slots);
         }
+        if self.level_max < Level::FIRST {
+            return Err(SettingsError::Level);
+        }
         let election_ms = self.tick_ms.saturating_mul(2 * u64::from(self.election_ticks));
         let times = [self.tick_ms, self.presence_ms, self.round_ms, self.rebirth_ms];
         let presence = self.presence_ms < self.presence_lost_ms;
@@ -166,6 +175,8 @@ mod tests {
         }
         let times = Settings { quorum_lost_ms: 100, ..good };
         assert_eq!(times.check(), Err(SettingsError::Times));
+        let level = Settings { level_max: Level(0), ..good };
+        assert_eq!(level.check(), Err(SettingsError::Level));
         let sizes = Settings { append_bytes_max: 1 << 30, ..good };
         assert_eq!(sizes.check(), Err(SettingsError::Sizes));
     }

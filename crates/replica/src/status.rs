@@ -58,6 +58,8 @@ pub enum Phase {
     Usual,
     /// It waits to be admitted to a lineage.
     Joining,
+    /// It is not admitted, because its software does not know the level.
+    Outdated,
     /// It asks others whether a lineage may be formed.
     Forming,
     /// It has given its word for a lineage to be formed by another member.

@@ -61,7 +61,7 @@ impl Log {
 
     /// Entries that were not applied.
     pub(crate) fn tail(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| entry.index > self.applied.0)
+        self.entries.range((self.applied.0 - self.before.0) as usize..)
     }
 
     pub(crate) fn set_hard(&mut self, hard: HardState) {

@@ -74,13 +74,14 @@ fn may_elect(lineage: Lineage, heard: &BTreeMap<Slot, &Stance>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::Nonce;
+    use crate::identity::{Level, Nonce};
 
     const L: Lineage = Lineage(100);
 
     fn blank(nonce: u128) -> Stance {
         Stance {
             nonce: Nonce(nonce),
+            level_max: Level::FIRST,
             lineage: Lineage::NONE,
             node: NodeId::NONE,
             floor: Lineage::NONE,
@@ -100,7 +101,7 @@ mod tests {
             lineage: L,
             node: NodeId(node),
             floor: L,
-            copy: Some(Rank { lineage: L, term: 1, index }),
+            copy: Some(Rank { lineage: L, term: 1, index, level: Level::FIRST }),
             voters: voters(all),
             ..blank(u128::from(node))
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sterna_broker::core::{Core, CoreStatus, Notice};
+use sterna_broker::core::{Core, CoreStatus, LEVEL_MAX, Notice};
 use sterna_config::{Address, Config, Host};
 use sterna_link::{ClusterKey, LinkEvent, LinkSettings, LinkTls};
 use sterna_model::DeliveryMode;
@@ -51,6 +51,7 @@ impl ClusterSettings {
         let members = u16::try_from(self.members.len().max(1)).expect("the configuration has checked it");
         let mut settings = Settings::new(Slot(self.slot), Nonce(nonce), seed, self.seeds, members);
         settings.seen = seen;
+        settings.level_max = LEVEL_MAX;
         // A message that is larger than a chunk has one of its own.
         settings.chunk_bytes_max =
             settings.chunk_bytes_max.max(config.limits.message_bytes_max + MESSAGE_HEAD_BYTES);
@@ -170,6 +171,7 @@ impl ClusterStatus {
         metrics.term.set(replica.term);
         metrics.committed.set(replica.committed);
         metrics.applied.set(replica.applied);
+        metrics.level.set(u64::from(replica.membership.level.0));
         metrics.has_leader.set(u64::from(replica.leader.is_some()));
         if replica.leader.is_some() {
             self.leaderless.store(0, Relaxed);
@@ -235,6 +237,15 @@ impl ClusterStatus {
             Notice::Reborn { .. } => {
                 tracing::warn!("this member fell out of the cluster and joins it again without its memory");
             }
+            Notice::Switched { level } => {
+                tracing::info!(level = level.0, "the log is applied at another level from here on");
+            }
+            Notice::Outdated { level } => tracing::error!(
+                cluster_level = level.0,
+                own_level_max = LEVEL_MAX.0,
+                "this member's software is older than what the cluster has switched to, so it is not admitted; start the \
+                 newer version"
+            ),
             Notice::Suspicious { slot, why } => {
                 tracing::debug!(slot = slot.0, %why, "a frame of another member was not taken");
             }
@@ -246,10 +257,10 @@ impl ClusterStatus {
 
 fn agreement(replica: &Status) -> Value {
     let slot_of = |node: &NodeId| {
-        let Some(Incarnation { slot, nonce }) = replica.membership.incarnations.get(node) else {
+        let Some(Incarnation { slot, nonce, level_max }) = replica.membership.incarnations.get(node) else {
             return json!({ "node": node.0 });
         };
-        json!({ "node": node.0, "slot": slot.0, "present": nonce.is_some() })
+        json!({ "node": node.0, "slot": slot.0, "present": nonce.is_some(), "level_max": level_max.0 })
     };
     json!({
         "lineage": replica.lineage.0,
@@ -259,6 +270,8 @@ fn agreement(replica: &Status) -> Value {
         "term": replica.term,
         "committed": replica.committed,
         "applied": replica.applied,
+        "level": replica.membership.level.0,
+        "level_max": LEVEL_MAX.0,
         "settled": replica.is_settled,
         "phase": format!("{:?}", replica.phase).to_lowercase(),
         "voters": replica.membership.voters.iter().map(slot_of).collect::<Vec<_>>(),

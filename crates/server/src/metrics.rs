@@ -118,6 +118,8 @@ pub(crate) struct CoreMetrics {
     pub(crate) term: Gauge,
     pub(crate) committed: Gauge,
     pub(crate) applied: Gauge,
+    /// Level of the log.
+    pub(crate) level: Gauge,
     pub(crate) has_leader: Gauge,
     pub(crate) elections: Gauge,
     pub(crate) links: Gauge,

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use sterna_replica::Level;
+
 use crate::client::ClientId;
 use crate::links::LinkId;
 use crate::member::MemberId;
@@ -31,6 +33,10 @@ pub(crate) enum Happening {
     Unblock(MemberId, MemberId),
     /// A link that was slow is quick again.
     Quicken(MemberId, MemberId),
+    /// A member gets software that knows the levels up to this one.
+    Install(MemberId, Level),
+    /// Somebody looks whether a member is to be restarted with other software.
+    Update,
     /// Something goes wrong.
     Fault,
     /// From here on nothing goes wrong any more.

@@ -20,6 +20,7 @@ mod sabotage;
 mod scenario;
 mod stage;
 mod trim;
+mod version;
 mod world;
 
 pub use judge::Failure;

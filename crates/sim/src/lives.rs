@@ -103,6 +103,8 @@ impl World {
                 // A leader may hand over just when another one is found.
                 Notice::Suspicious { .. } => self.stage.tally.suspicions += 1,
                 Notice::Left => self.drain(member),
+                Notice::Outdated { .. } => self.stage.tally.refused_members += 1,
+                Notice::Switched { .. } => self.stage.tally.switches += 1,
                 Notice::Leads { .. } | Notice::Bound => {}
             }
         }

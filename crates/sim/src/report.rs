@@ -135,6 +135,12 @@ tally! {
     installs,
     /// Members that began anew by themselves.
     rebirths,
+    /// Members restarted because other software was installed.
+    updates,
+    /// Members that were not admitted because their software was too old.
+    refused_members,
+    /// Members that went on to apply the log at another level.
+    switches,
     /// Frames that a member did not take from another one.
     suspicions,
     /// Changes of the leader, as each member saw them.

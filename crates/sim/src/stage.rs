@@ -9,6 +9,7 @@ use crate::random::Random;
 use crate::report::Tally;
 use crate::sabotage::Saboteur;
 use crate::scenario::Scenario;
+use crate::version::Versions;
 
 /// Unix time at which every run begins, milliseconds.
 const BEGIN_MS: u64 = 1_800_000_000_000;
@@ -30,6 +31,7 @@ pub(crate) struct Stage {
     /// Nothing goes wrong any more, and clients only finish what they began.
     pub(crate) calm: bool,
     pub(crate) scenario: Scenario,
+    pub(crate) versions: Versions,
     pub(crate) saboteur: Saboteur,
     pub(crate) tally: Tally,
     pub(crate) random: Random,
@@ -40,7 +42,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(mut random: Random, scenario: Scenario, saboteur: Saboteur, traced: bool) -> Self {
+    pub(crate) fn new(
+        mut random: Random,
+        (scenario, versions): (Scenario, Versions),
+        saboteur: Saboteur,
+        traced: bool,
+    ) -> Self {
         Self {
             agenda: Agenda::default(),
             network: Network::new(random.fork(), scenario.socket_bytes_max),
@@ -51,6 +58,7 @@ impl Stage {
             latest: (0, 0),
             calm: false,
             scenario,
+            versions,
             saboteur,
             tally: Tally::default(),
             random,

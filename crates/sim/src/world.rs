@@ -16,6 +16,7 @@ use crate::sabotage::{Sabotage, Saboteur};
 use crate::scenario::Scenario;
 use crate::stage::Stage;
 use crate::trim::Trim;
+use crate::version::Versions;
 
 /// How often the world looks whether it is settled, microseconds.
 const LOOK_US: u64 = 300_000;
@@ -98,10 +99,11 @@ pub fn run(seed: u64, options: &Options) -> Report {
 impl World {
     fn new(seed: u64, options: &Options) -> Self {
         let mut random = Random::new(seed);
-        let scenario = Scenario::of(&mut random.fork(), options.trim.members);
+        let mut scenario = Scenario::of(&mut random.fork(), options.trim.members);
         let saboteur = Saboteur::new(options.sabotage, random.fork());
         let judge = Judge::new(&scenario);
-        let mut stage = Stage::new(random.fork(), scenario, saboteur, options.trace);
+        let versions = Versions::of(seed, &mut scenario);
+        let mut stage = Stage::new(random.fork(), (scenario, versions), saboteur, options.trace);
         stage.operations_left = options.trim.operations_max.unwrap_or(u64::MAX);
         let scenario = stage.scenario.clone();
         stage.say(|| format!("{scenario:?}"));
@@ -140,6 +142,7 @@ impl World {
         self.stage.agenda.at(scenario.fault_us, Happening::Fault);
         self.stage.agenda.at(scenario.chaos_us, Happening::Calm);
         self.stage.agenda.at(scenario.chaos_us + LOOK_US, Happening::Look);
+        self.plan_versions();
     }
 
     fn live(&mut self) {
@@ -175,6 +178,8 @@ impl World {
             Happening::Starve(a, b, link) => self.starve(a, b, link),
             Happening::Unblock(from, to) => self.unblock(from, to),
             Happening::Quicken(a, b) => self.stage.links.slow(a, b, 0),
+            Happening::Install(member, level) => self.install(member, level),
+            Happening::Update => self.update(),
             Happening::Fault if self.stage.calm => {}
             Happening::Fault => {
                 self.was_settled |= self.unsettled_member().is_none();
@@ -185,6 +190,7 @@ impl World {
             Happening::Calm => {
                 self.stage.say(|| "calm".to_owned());
                 self.stage.calm = true;
+                self.install_everywhere();
                 self.mend();
                 let now_us = self.stage.now_us();
                 self.clients.iter().for_each(|client| self.stage.wake_client(client.id, now_us));
@@ -235,7 +241,7 @@ impl World {
     /// Is everything as it should be at last?
     fn look(&mut self) {
         let busy = self.members.iter().filter_map(Member::running).find_map(Running::busy);
-        let busy = busy.or_else(|| self.unsettled_member());
+        let busy = busy.or_else(|| self.unsettled_member()).or_else(|| self.outdated_member());
         let unsettled = match self.phase {
             Phase::Living => self.clients.iter().find_map(|client| client.unsettled(&self.stage)),
             Phase::Leaving => {

@@ -37,7 +37,7 @@ fn many_seeds_are_good_and_meet_everything() {
 }
 
 /// What happens only where several members are.
-const ALL_TOGETHER: [&str; 16] = [
+const ALL_TOGETHER: [&str; 19] = [
     "leaves",
     "hasty_leaves",
     "scaled_up",
@@ -48,6 +48,9 @@ const ALL_TOGETHER: [&str; 16] = [
     "salvages",
     "installs",
     "rebirths",
+    "updates",
+    "refused_members",
+    "switches",
     "suspicions",
     "elections",
     "forwarded",
@@ -154,4 +157,5 @@ sabotages! {
     seqs_that_begin_anew_are_noticed 3 RestartSeqs "";
     forgotten_publishers_are_noticed 3 ForgetWaiters "not settled";
     subscriptions_to_a_state_that_is_gone_are_noticed 3 KeepSubscriptions "";
+    a_member_that_switches_early_is_noticed 3 SwitchEarly "";
 }

@@ -137,10 +137,14 @@ fn page(status: &Value) -> String {
         line("term", format!("{} ({} elections seen)", agreement["term"], agreement["elections"]));
         line("log", format!("committed {}, applied {}", agreement["committed"], agreement["applied"]));
         line("settled", yes_no(&agreement["settled"]));
+        line("level", format!("{}, this member knows {}", agreement["level"], agreement["level_max"]));
         for (kind, name) in [("voters", "voter"), ("learners", "learner")] {
             for node in agreement[kind].as_array().into_iter().flatten() {
-                let absent = if node["present"] == Value::Bool(false) { ", absent" } else { "" };
-                line(name, format!("{}, node {}{absent}", member(&node["slot"]), node["node"]));
+                let knows = match node["present"] == Value::Bool(false) {
+                    true => "absent".to_owned(),
+                    false => format!("knows level {}", node["level_max"]),
+                };
+                line(name, format!("{}, node {}, {knows}", member(&node["slot"]), node["node"]));
             }
         }
     }

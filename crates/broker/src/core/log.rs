@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use sterna_model::{Code, Message, PublisherStamp, Subject};
-use sterna_replica::{Input, Replica, Slot, Status};
+use sterna_replica::{Input, Level, Replica, Slot, Status};
 
 use super::batches::Batches;
 use super::obey::disconnect;
@@ -54,7 +54,9 @@ pub(super) struct Log {
     /// A command that the agreement could not take yet.
     pub(super) stalled: Option<Bytes>,
     /// Commands of a lineage that has ended, which were not applied there.
-    pub(super) salvage: Vec<(u64, Bytes)>,
+    pub(super) salvage: Vec<(u64, Level, Bytes)>,
+    /// How the last command was applied.
+    pub(super) level: Level,
     pub(super) leader: Option<(Slot, u64)>,
     /// When a leader was last known, microseconds of the process clock.
     pub(super) led_us: u64,
@@ -80,6 +82,7 @@ impl Log {
             collected_bytes: 0,
             stalled: None,
             salvage: Vec::new(),
+            level: Level::FIRST,
             leader: None,
             led_us: now.monotonic_us,
             moved_us: now.monotonic_us,

@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 use sterna_model::{DeliveryMode, Epoch};
 use sterna_replica::{Replica, Settings, SettingsError, Slot};
 
-pub use crate::store::Cursor;
+#[cfg(feature = "rehearsal")]
+pub use crate::store::REHEARSAL;
+pub use crate::store::{Cursor, LEVEL_MAX};
 pub use event::{Cut, Effect, Event, Page, PublishEvent, Reading, ShardSet, SubscribeEvent};
 pub use frame::Load;
 pub use limits::{CoreCounters, CoreLimits, CoreSizes};
@@ -152,6 +154,12 @@ impl Core {
             Some(log) => log.leave(now, &mut self.store, out),
             None => out.notices.push(Notice::Left),
         }
+    }
+
+    /// Breaks a rule for a simulation: from now on this member applies at the rehearsed level, wherever the log is.
+    #[cfg(feature = "rehearsal")]
+    pub fn switch_early(&mut self) {
+        self.store.switch_early();
     }
 
     /// Lineage of this core.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use sterna_model::{Code, Epoch};
-use sterna_replica::{Input, Output, Refusal};
+use sterna_replica::{Input, Level, Output, Refusal};
 
 use super::log::Log;
 use super::{Channel, Effect, Notice, Outputs, PeerFrame};
@@ -45,21 +45,22 @@ impl Log {
             }
             Output::Proposed { .. } => self.stalled = None,
             Output::Refused { refusal, .. } => self.on_refused(refusal)?,
-            Output::Apply { index, command, .. } => {
+            Output::Apply { index, level, command, .. } => {
+                self.note_level(level, out);
                 let before = self.batches.waiting.len();
-                let applied =
-                    store.apply(index, &command, now.monotonic_us, &mut self.batches, &mut out.effects);
+                let (received_us, effects) = (now.monotonic_us, &mut out.effects);
+                let applied = store.apply(index, level, &command, received_us, &mut self.batches, effects);
                 applied.map_err(|malformed| format!("cannot apply the command at {index}: {malformed}"))?;
                 if self.batches.waiting.len() < before {
                     self.moved_us = now.monotonic_us;
                 }
             }
-            Output::Salvage { index, command, .. } => {
+            Output::Salvage { index, level, command, .. } => {
                 // What is put into the state from here on was promised to nobody.
                 if std::mem::replace(&mut self.has_state, false) {
                     store.interrupt_all(&mut out.effects);
                 }
-                self.salvage.push((index, command));
+                self.salvage.push((index, level, command));
             }
             Output::Bound { below } => {
                 self.keep_salvage(Epoch(below.0), store)?;
@@ -84,17 +85,26 @@ impl Log {
             Output::InstallDropped => store.drop_install(),
             Output::Broken { why } => return Err(why),
             Output::Suspicious { slot, why } => out.notices.push(Notice::Suspicious { slot, why }),
+            Output::Outdated { level } => out.notices.push(Notice::Outdated { level }),
             Output::Left => out.notices.push(Notice::Left),
             life => self.live(&life, store, out),
         }
         Ok(())
     }
 
+    /// Says so when the log is applied in another way than before.
+    fn note_level(&mut self, level: Level, out: &mut Outputs) {
+        if level != self.level {
+            self.level = level;
+            out.notices.push(Notice::Switched { level });
+        }
+    }
+
     /// What stood in the log of a lineage that has ended, and was perhaps never committed, becomes part of the state
     /// under the number of the lineage to come: in the old one, another message may have had its place.
     fn keep_salvage(&mut self, epoch: Epoch, store: &mut Store) -> Result<(), String> {
-        for (index, command) in self.salvage.drain(..) {
-            let kept = store.salvage(index, &command, epoch);
+        for (index, level, command) in self.salvage.drain(..) {
+            let kept = store.salvage(index, level, &command, epoch);
             kept.map_err(|malformed| format!("cannot salvage the command at {index}: {malformed}"))?;
         }
         Ok(())

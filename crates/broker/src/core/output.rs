@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sterna_model::Epoch;
-use sterna_replica::{Nonce, Slot};
+use sterna_replica::{Level, Nonce, Slot};
 
 use super::Effect;
 
@@ -93,6 +93,16 @@ pub enum Notice {
     Reborn {
         /// The new incarnation.
         nonce: Nonce,
+    },
+    /// From now on the log is applied at another level than before.
+    Switched {
+        /// The level.
+        level: Level,
+    },
+    /// The cluster is at a level that this software does not know: the member is not admitted.
+    Outdated {
+        /// The cluster's level.
+        level: Level,
     },
     /// A frame of another member was not taken.
     Suspicious {

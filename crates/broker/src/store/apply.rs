@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use sterna_model::{Accepted, ConnectionId, Epoch, Message, Position, Qos, Record, Seq, ShardId, SubjectId};
+use sterna_replica::Level;
 
 use super::Store;
 use super::codec::{Malformed, RawMessage, Reader};
@@ -43,22 +44,24 @@ struct Place {
 }
 
 impl Store {
-    /// Applies the command at `index`.
+    /// Applies the command at `index`, as its level says.
     ///
     /// # Errors
     /// The command is not of this version: this member cannot go on.
     pub(crate) fn apply(
         &mut self,
         index: u64,
+        level: Level,
         command: &[u8],
         received_us: u64,
         waiters: &mut dyn Waiters,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Malformed> {
-        let mut command = Command::read(command)?;
+        let command = Command::read(command)?;
+        let sections = self.sections(command, level)?;
         self.time_ms = self.time_ms.max(command.time_ms);
         let place = Place { index, received_us };
-        while let Some(section) = command.next()? {
+        for section in sections {
             match section {
                 Section::Batch { origin, number, ops } => {
                     if self.origins.take(origin, number, index) {
@@ -84,9 +87,15 @@ impl Store {
     ///
     /// # Errors
     /// The command is not of this version.
-    pub(crate) fn salvage(&mut self, index: u64, command: &[u8], epoch: Epoch) -> Result<(), Malformed> {
+    pub(crate) fn salvage(
+        &mut self,
+        index: u64,
+        level: Level,
+        command: &[u8],
+        epoch: Epoch,
+    ) -> Result<(), Malformed> {
         let own = std::mem::replace(&mut self.epoch, epoch);
-        let applied = self.apply(index, command, 0, &mut Nobody, &mut Vec::new());
+        let applied = self.apply(index, level, command, 0, &mut Nobody, &mut Vec::new());
         self.epoch = own;
         applied
     }

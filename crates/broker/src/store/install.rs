@@ -314,6 +314,7 @@ fn read_record(reader: &mut Reader<'_>, group: GroupId, name: &Subject) -> Resul
 mod tests {
     use sterna_model::{DeliveryMode, Message, PublisherStamp};
 
+    use super::super::LEVEL_MAX;
     use super::super::codec::RawStamp;
     use super::*;
     use crate::core::CoreLimits;
@@ -341,7 +342,7 @@ mod tests {
         ops.publish(&message, Some(&PublisherStamp { publisher: "p".into(), seq: index }));
         let mut command = CommandBuilder::new(1_000 * index, 0);
         command.batch(5, index, &ops.take());
-        store.apply(index, &command.finish(), 0, &mut Nobody, &mut Vec::new()).unwrap();
+        store.apply(index, LEVEL_MAX, &command.finish(), 0, &mut Nobody, &mut Vec::new()).unwrap();
     }
 
     /// What two stores must have in common.

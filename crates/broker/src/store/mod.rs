@@ -9,6 +9,7 @@ pub(crate) mod command;
 mod dedup;
 mod expire;
 mod install;
+mod level;
 mod origin;
 mod recover;
 mod subject;
@@ -21,6 +22,9 @@ use sterna_model::{DeliveryMode, Epoch, GroupId, Seq, SubjectId};
 
 use crate::core::{CoreCounters, CoreLimits, CoreSizes};
 
+pub use level::LEVEL_MAX;
+#[cfg(feature = "rehearsal")]
+pub use level::REHEARSAL;
 pub use subscribe::Cursor;
 
 pub(crate) use apply::{Waiter, Waiters};
@@ -63,6 +67,9 @@ pub(crate) struct Store {
     touches: Vec<SubjectId>,
     /// Subjects that may be forgotten.
     idle: Vec<SubjectId>,
+    /// A level at which it applies too early, because a simulation wants so.
+    #[cfg(any(test, feature = "rehearsal"))]
+    early: sterna_replica::Level,
 }
 
 impl Store {
@@ -86,6 +93,8 @@ impl Store {
             staged: None,
             touches: Vec::new(),
             idle: Vec::new(),
+            #[cfg(any(test, feature = "rehearsal"))]
+            early: LEVEL_MAX,
         }
     }
 

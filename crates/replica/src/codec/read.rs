@@ -7,7 +7,7 @@ use sterna_model::Code;
 
 use super::{VERSION, cargo, kind};
 use crate::frame::{Body, Cargo, Entry, EntryKind, Frame, Presence, RaftMessage, Round, Stance, VoteRequest};
-use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot, TransferId};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Rank, Slot, TransferId};
 use crate::limit::{
     CHUNK_BYTES_MAX, COMMAND_BYTES_MAX, ENTRIES_PER_FRAME_MAX, FRAME_BYTES_MAX, INDEX_MAX, MEMBERS_MAX,
     NODES_MAX, SEEDS_MAX, TERM_MAX,
@@ -48,7 +48,7 @@ impl DecodeError {
     }
 }
 
-/// Reads one whole frame. Large parts share the memory of `bytes`.
+/// Reads one whole frame, and passes over what a later version has appended. Large parts share the memory of `bytes`.
 ///
 /// # Errors
 /// The bytes are not a frame of version 1.
@@ -70,7 +70,6 @@ pub fn decode(bytes: &Bytes) -> Result<Frame, DecodeError> {
     let from = NodeId(reader.eight("header")?);
     let to = NodeId(reader.eight("header")?);
     let body = reader.body(kind, lineage, from)?;
-    reader.end()?;
     Ok(Frame { lineage, from, to, body })
 }
 
@@ -138,6 +137,11 @@ impl Reader<'_> {
 
     pub(super) fn nonce(&mut self) -> Result<Nonce, DecodeError> {
         self.take("nonce").map(|bytes| Nonce(u128::from_be_bytes(bytes)))
+    }
+
+    pub(super) fn level(&mut self) -> Result<Level, DecodeError> {
+        let level = Level(self.two("level")?);
+        if level >= Level::FIRST { Ok(level) } else { Err(DecodeError::Value("level")) }
     }
 
     /// Flags in the lowest bits of a byte; the others are 0.
@@ -280,11 +284,11 @@ impl Reader<'_> {
     }
 
     fn stance(&mut self, lineage: Lineage, node: NodeId) -> Result<Stance, DecodeError> {
-        let nonce = self.nonce()?;
+        let (nonce, level_max) = (self.nonce()?, self.level()?);
         let floor = self.lineage()?;
         let copy = if self.flag()? { Some(self.rank()?) } else { None };
         let (voters, outgoing) = (self.voters()?, self.voters()?);
-        Ok(Stance { nonce, lineage, node, floor, copy, voters, outgoing })
+        Ok(Stance { nonce, level_max, lineage, node, floor, copy, voters, outgoing })
     }
 
     fn voters(&mut self) -> Result<Vec<(Slot, NodeId)>, DecodeError> {
@@ -301,7 +305,8 @@ impl Reader<'_> {
     }
 
     fn rank(&mut self) -> Result<Rank, DecodeError> {
-        Ok(Rank { lineage: self.lineage()?, term: self.term()?, index: self.index()? })
+        let (lineage, term, index) = (self.lineage()?, self.term()?, self.index()?);
+        Ok(Rank { lineage, term, index, level: self.level()? })
     }
 
     fn cargo(&mut self) -> Result<Cargo, DecodeError> {
@@ -320,7 +325,7 @@ impl Reader<'_> {
     }
 
     fn membership(&mut self) -> Result<Membership, DecodeError> {
-        let changed_at = self.index()?;
+        let (changed_at, level) = (self.index()?, self.level()?);
         let count = self.two("membership")?;
         if usize::from(count) > NODES_MAX {
             return Err(DecodeError::Value("number of members"));
@@ -328,14 +333,15 @@ impl Reader<'_> {
         let mut incarnations = BTreeMap::new();
         for _ in 0..count {
             let (node, slot) = (NodeId(self.eight("membership")?), self.slot()?);
-            let nonce = if self.flag()? { Some(self.nonce()?) } else { None };
+            let (nonce, level_max) =
+                if self.flag()? { (Some(self.nonce()?), self.level()?) } else { (None, Level::default()) };
             if incarnations.last_key_value().is_some_and(|(last, _)| *last >= node) {
                 return Err(DecodeError::Value("order of members"));
             }
-            incarnations.insert(node, Incarnation { slot, nonce });
+            incarnations.insert(node, Incarnation { slot, nonce, level_max });
         }
         let (voters, outgoing, learners) = (self.nodes()?, self.nodes()?, self.nodes()?);
-        let membership = Membership { voters, outgoing, learners, incarnations, changed_at };
+        let membership = Membership { voters, outgoing, learners, incarnations, level, changed_at };
         if membership.is_sound() { Ok(membership) } else { Err(DecodeError::Value("membership")) }
     }
 

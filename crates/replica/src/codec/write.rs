@@ -182,6 +182,7 @@ fn put_presence(out: &mut BytesMut, presence: &Presence) {
 /// Lineage and node are those of the header.
 fn put_stance(out: &mut BytesMut, stance: &Stance) {
     out.put_u128(stance.nonce.0);
+    out.put_u16(stance.level_max.0);
     out.put_u64(stance.floor.0);
     out.put_u8(u8::from(stance.copy.is_some()));
     if let Some(rank) = &stance.copy {
@@ -204,6 +205,7 @@ fn put_rank(out: &mut BytesMut, rank: &Rank) {
     out.put_u64(rank.lineage.0);
     out.put_u64(rank.term);
     out.put_u64(rank.index);
+    out.put_u16(rank.level.0);
 }
 
 fn put_cargo(out: &mut BytesMut, cargo: &Cargo) {
@@ -232,6 +234,7 @@ pub(crate) fn encode_membership(membership: &Membership) -> Bytes {
 
 fn put_membership(out: &mut BytesMut, membership: &Membership) {
     out.put_u64(membership.changed_at);
+    out.put_u16(membership.level.0);
     out.put_u16(membership.incarnations.len() as u16);
     for (node, incarnation) in &membership.incarnations {
         out.put_u64(node.0);
@@ -239,6 +242,7 @@ fn put_membership(out: &mut BytesMut, membership: &Membership) {
         out.put_u8(u8::from(incarnation.nonce.is_some()));
         if let Some(Nonce(nonce)) = incarnation.nonce {
             out.put_u128(nonce);
+            out.put_u16(incarnation.level_max.0);
         }
     }
     for nodes in [&membership.voters, &membership.outgoing, &membership.learners] {

@@ -24,6 +24,8 @@ fn check(seeds: Range<u64>, profile: Profile) -> Report {
         sum.deaths += report.deaths;
         sum.replaced += report.replaced;
         sum.installs += report.installs;
+        sum.refused += report.refused;
+        sum.raised += report.raised;
         sum.violations.extend(report.violations);
     }
     println!("{profile:?}: {sum:?}");
@@ -35,12 +37,14 @@ fn check(seeds: Range<u64>, profile: Profile) -> Report {
 fn gentle_faults_never_end_a_lineage() {
     let sum = check(0..60, Profile::Gentle);
     assert!(sum.lost == 0 && sum.replaced > 100 && sum.installs > 300);
+    assert!(sum.raised > 10 && sum.refused > 3, "some runs mix versions");
 }
 
 #[test]
 fn rough_faults_lose_nothing_that_a_majority_holds() {
     let sum = check(0..120, Profile::Rough);
     assert!(sum.lineages > 300 && sum.acknowledged > 10_000, "the faults are rough, and work goes on");
+    assert!(sum.raised > 20 && sum.refused > 10, "some runs mix versions");
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn a_leader_that_goes_is_followed_soon() {
 
 /// Broken rules that runs notice, and where the search begins: a seed that noticed it when this was written. The only
 /// other one, `SkipConfirm`, harms so seldom that `table` has a test for it.
-const BROKEN: [(Sabotage, u64); 14] = [
+const BROKEN: [(Sabotage, u64); 17] = [
     (Sabotage::ReuseIds, 0),
     (Sabotage::ApplyEarly, 2),
     (Sabotage::WrongQuorum, 0),
@@ -88,6 +92,9 @@ const BROKEN: [(Sabotage, u64); 14] = [
     (Sabotage::OwnCopy, 3),
     (Sabotage::DropCopyEarly, 55),
     (Sabotage::IgnoreAddress, 314),
+    (Sabotage::SwitchEarly, 0),
+    (Sabotage::RaiseUnknown, 0),
+    (Sabotage::ForgetLevel, 0),
 ];
 /// Seeds within which a broken rule must be noticed, in either profile.
 const BROKEN_SEEDS: u64 = 400;

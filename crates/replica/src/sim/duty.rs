@@ -43,7 +43,7 @@ impl World {
             Output::Proposed { ticket, index, term } => {
                 process.pending.insert((index, term), ticket);
             }
-            Output::Apply { index, term, command } => {
+            Output::Apply { index, term, level, command } => {
                 let number = number_of(&command);
                 self.report.digest = mix(self.report.digest, index ^ number << 32);
                 process.owner.apply(index, number)?;
@@ -56,7 +56,7 @@ impl World {
                 }
                 let nonce = process.replica.status().nonce;
                 let place = (process.lineage, index);
-                return self.oracle.applied(nonce, place, (term, number), acknowledged);
+                return self.oracle.applied(nonce, place, (term, number, level), acknowledged);
             }
             Output::Salvage { index, command, .. } => process.owner.apply(index, number_of(&command))?,
             Output::Admitted { .. } | Output::Bound { .. } => process.pending.clear(),
@@ -95,7 +95,10 @@ impl World {
             },
             Output::Suspicious { slot: from, why } => return Err(format!("suspects {from}: {why}")),
             Output::Broken { why } => return Err(format!("is broken: {why}")),
-            Output::Refused { .. } | Output::Send { .. } | Output::Founded { .. } => {}
+            Output::Refused { .. }
+            | Output::Outdated { .. }
+            | Output::Send { .. }
+            | Output::Founded { .. } => {}
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod network;
 mod oracle;
 mod owner;
 mod table;
+mod version;
 mod world;
 
 /// How rough a run is.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::Process;
 use crate::engine::Engine;
-use crate::identity::{Lineage, NodeId, Nonce, Rank, Slot};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Rank, Slot};
 use crate::membership::Membership;
 use crate::replica::Replica;
 use crate::status::{Role, Status};
@@ -42,8 +42,8 @@ struct Life {
     founder: Option<(Slot, Nonce)>,
     /// A later one could go on when it was founded.
     is_stillborn: bool,
-    /// Term and number of each committed entry.
-    log: BTreeMap<u64, (u64, u64)>,
+    /// Term, number and level of each committed entry.
+    log: BTreeMap<u64, (u64, u64, Level)>,
     /// The newest membership that somebody has applied.
     membership: Membership,
     /// All of them, by the index of the change.
@@ -62,6 +62,7 @@ pub(super) struct Counts {
     pub(super) acknowledged: usize,
     pub(super) lost: usize,
     pub(super) replaced: usize,
+    pub(super) raised: usize,
 }
 
 /// The memory of the oracle.
@@ -99,12 +100,17 @@ impl Oracle {
             let voters = life.membership.voters.iter();
             voters.filter(|node| node.0 > 1000).count()
         });
+        let is_raised = |life: &&Life| {
+            let levels: BTreeSet<Level> = life.log.values().map(|(_, _, level)| *level).collect();
+            levels.len() > 1
+        };
         Counts {
             lineages: self.lives.len(),
             committed: self.committed.len(),
             acknowledged: self.acknowledged,
             lost: self.lost,
             replaced: replaced.sum(),
+            raised: self.lives.values().filter(is_raised).count(),
         }
     }
 
@@ -146,6 +152,12 @@ impl Oracle {
         if matches!(status.role, Role::Blank | Role::Apart) {
             return Ok(());
         }
+        if process.replica.settings.level_max < status.membership.level {
+            return Err(format!(
+                "holds a state of level {}, which it does not know",
+                status.membership.level
+            ));
+        }
         self.look_at_members(&status)
     }
 
@@ -165,6 +177,11 @@ impl Oracle {
         }
         let before = life.memberships.range(..membership.changed_at).next_back();
         if let Some((_, before)) = before
+            && before.level > membership.level
+        {
+            return Err(format!("the level fell: {before:?} to {membership:?}"));
+        }
+        if let Some((_, before)) = before
             && before.voters != membership.voters
             && (membership.outgoing != before.voters || before.is_joint())
         {
@@ -181,16 +198,16 @@ impl Oracle {
         &mut self,
         nonce: Nonce,
         (lineage, index): (Lineage, u64),
-        (term, number): (u64, u64),
+        (term, number, level): (u64, u64, Level),
         acknowledged: bool,
     ) -> Result<(), String> {
         let life = self.lives.entry(lineage).or_default();
         if life.is_stillborn {
             return Err(format!("{index} is committed in {lineage}, which came too late"));
         }
-        let known = *life.log.entry(index).or_insert((term, number));
-        if known != (term, number) {
-            return Err(format!("{index} is {:?}, elsewhere it was {known:?}", (term, number)));
+        let known = *life.log.entry(index).or_insert((term, number, level));
+        if known != (term, number, level) {
+            return Err(format!("{index} is {:?}, elsewhere it was {known:?}", (term, number, level)));
         }
         let past = self.past.entry(nonce).or_default();
         if past.0 < lineage {
@@ -231,6 +248,10 @@ impl Oracle {
             // Those who promised have gone on to a later lineage: nothing can come of this one.
             self.lives.entry(lineage).or_default().is_stillborn = true;
             return Ok(());
+        }
+        let level = founder.replica.status().membership.level;
+        if salvaged.is_some_and(|rank| rank.level != level) {
+            return Err(format!("lineage {lineage} begins at level {level} with {salvaged:?}"));
         }
         self.check_best(salvaged, &numbers, founders, processes)?;
         for (old, life) in &self.lives {
@@ -277,7 +298,7 @@ impl Oracle {
     /// A committed number is lost. That is allowed only where each lineage that had it has lost its majority.
     fn check_excused(&self, number: u64, processes: &BTreeMap<Slot, Process>) -> Result<(), String> {
         for (lineage, life) in &self.lives {
-            let had = life.inherited.contains(&number) || life.log.values().any(|(_, one)| *one == number);
+            let had = life.inherited.contains(&number) || life.log.values().any(|(_, one, _)| *one == number);
             let is_holder = |status: &Status| life.holders.contains(&status.nonce);
             if had && lives(life, processes, is_holder) {
                 return Err(format!("{number} of lineage {lineage} is lost, though its majority lives"));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::encode;
 use crate::frame::{Body, Frame, Round};
-use crate::identity::{Lineage, NodeId, Nonce, Slot};
+use crate::identity::{Level, Lineage, NodeId, Nonce, Slot};
 use crate::input::Input;
 use crate::output::{Output, Refusal};
 use crate::replica::Replica;
@@ -117,7 +117,8 @@ fn a_member_that_is_alone_founds_and_leads_at_its_first_tick_and_keeps_no_log() 
             panic!("{outputs:?}");
         };
         assert_eq!(*own, ticket);
-        assert_eq!(*applied, Output::Apply { index: *index, term: *term, command });
+        let level = Level::FIRST;
+        assert_eq!(*applied, Output::Apply { index: *index, term: *term, level, command });
     }
     assert_eq!(table.members[0].seat.as_ref().unwrap().engine.log_bytes(), 0);
 }

@@ -9,6 +9,7 @@ use super::fault::{self, Fault, Ground};
 use super::network::{Network, Weather};
 use super::oracle::{Glance, Oracle};
 use super::owner::{Owner, command};
+use super::version::Versions;
 use crate::identity::{Lineage, Nonce, Slot};
 use crate::input::Input;
 use crate::random::Random;
@@ -37,6 +38,10 @@ pub(super) struct Report {
     pub(super) deaths: usize,
     pub(super) replaced: usize,
     pub(super) installs: usize,
+    /// Processes that were not admitted because their software was too old.
+    pub(super) refused: usize,
+    /// Lineages in which the level rose.
+    pub(super) raised: usize,
     /// When the first command was acknowledged, and the longest time without one from then on.
     pub(super) first_us: Option<u64>,
     pub(super) gap_us: u64,
@@ -91,7 +96,10 @@ pub(super) struct World {
     next_process: u64,
     next_nonce: u128,
     pub(super) is_marking: bool,
-    is_healing: bool,
+    pub(super) is_healing: bool,
+    pub(super) versions: Versions,
+    /// Slots whose software was replaced because it was too old.
+    pub(super) newest_from_now: BTreeSet<Slot>,
     /// When all had recovered after healing.
     recovered_us: Option<u64>,
     is_over: bool,
@@ -120,6 +128,8 @@ impl World {
             next_nonce: 1,
             is_marking: seed.is_multiple_of(2),
             is_healing: false,
+            versions: Versions::of(seed, options.profile),
+            newest_from_now: BTreeSet::new(),
             recovered_us: None,
             is_over: false,
             acknowledged_us: 0,
@@ -222,7 +232,10 @@ impl World {
         let nonce = Nonce(self.next_nonce << 64 | u128::from(self.random.next()));
         self.next_nonce += 1;
         let seed = self.random.next();
+        let is_newest = self.is_healing || self.newest_from_now.contains(&slot);
+        let level_max = if is_newest { self.versions.newest() } else { self.versions.draw() };
         let settings = Settings {
+            level_max,
             log_tail_bytes_max: if self.is_calm() { 1 << 20 } else { 100 * 200 },
             uncommitted_bytes_max: 1 << 16,
             append_bytes_max: 1 << 10,
@@ -274,7 +287,9 @@ impl World {
     /// Ends the run when all is as it must be; one that is never so ends at its time, with a violation.
     fn watch_end(&mut self) {
         match self.recovered_us {
-            None if self.is_healing && self.is_recovered() => self.recovered_us = Some(self.now_us),
+            None if self.is_healing && self.is_recovered() && !self.is_somebody_old() => {
+                self.recovered_us = Some(self.now_us);
+            }
             Some(at_us) if self.now_us > at_us + WORK_US => self.is_over = self.verdict().is_ok(),
             _ => {}
         }
@@ -282,6 +297,7 @@ impl World {
 
     fn dial(&mut self) {
         self.watch_end();
+        self.upgrade();
         self.agenda.plan(self.now_us + 50_000, Event::Dial);
         let slots: Vec<Slot> = self.processes.keys().copied().collect();
         for (at, a) in slots.iter().enumerate() {
@@ -400,7 +416,11 @@ impl World {
         }
     }
 
-    fn leave(&mut self, slot: Slot, then: Return) {
+    pub(super) fn start_after(&mut self, slot: Slot, pause_us: u64) {
+        self.agenda.plan(self.now_us + pause_us, Event::Start(slot));
+    }
+
+    pub(super) fn leave(&mut self, slot: Slot, then: Return) {
         if let Some(process) = self.processes.get_mut(&slot)
             && process.leaving.is_none()
         {
@@ -470,7 +490,7 @@ impl World {
     }
 
     /// Whether all wanted processes belong to one lineage and everything is replaced.
-    fn is_recovered(&self) -> bool {
+    pub(super) fn is_recovered(&self) -> bool {
         let all_there = self.wanted.iter().all(|slot| self.processes.contains_key(slot));
         let statuses: Vec<_> = self.processes.values().map(|one| one.replica.status()).collect();
         let lineages: BTreeSet<_> = statuses.iter().map(|status| status.lineage).collect();
@@ -492,6 +512,7 @@ impl World {
         self.report.acknowledged = counts.acknowledged;
         self.report.lost = counts.lost;
         self.report.replaced = counts.replaced;
+        self.report.raised = counts.raised;
         self.report
     }
 
@@ -507,8 +528,8 @@ impl World {
             .map(|(slot, one)| {
                 let s = one.replica.status();
                 format!(
-                    "{slot}: {:?} of {} as {} {:?} settled {}",
-                    s.role, s.lineage, s.node, s.phase, s.is_settled
+                    "{slot}: {:?} of {} as {} {:?} settled {} level {}",
+                    s.role, s.lineage, s.node, s.phase, s.is_settled, s.membership.level
                 )
             })
             .collect();
@@ -517,6 +538,10 @@ impl World {
         }
         if self.options.profile == Profile::Gentle && self.oracle.counts().lineages > 1 {
             return Err("a lineage ended though everything recovered between deaths".into());
+        }
+        let newest = self.versions.newest();
+        if self.processes.values().any(|one| one.replica.status().membership.level != newest) {
+            return Err(format!("all know level {newest}, and not all are there: {statuses:?}"));
         }
         self.oracle.finish(&self.processes)
     }

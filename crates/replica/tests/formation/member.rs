@@ -1,7 +1,7 @@
 //! One slot of the model: its present incarnation and what that one knows.
 
 use sterna_replica::frame::{Round, Stance};
-use sterna_replica::{Lineage, NodeId, Nonce, Rank, Slot};
+use sterna_replica::{Level, Lineage, NodeId, Nonce, Rank, Slot};
 
 /// Seed slots.
 pub(crate) const SEEDS: usize = 3;
@@ -38,7 +38,12 @@ impl Copy {
     pub(crate) fn rank(&self) -> Rank {
         let last = self.log.last().filter(|entry| entry.lineage == self.lineage);
         let term = last.map_or(1, |entry| u64::from(entry.term));
-        Rank { lineage: Lineage(u64::from(self.lineage)), term, index: self.log.len() as u64 + 1 }
+        Rank {
+            lineage: Lineage(u64::from(self.lineage)),
+            term,
+            index: self.log.len() as u64 + 1,
+            level: Level::FIRST,
+        }
     }
 }
 
@@ -111,6 +116,7 @@ impl Member {
         let voters = voters.into_iter().flatten().enumerate();
         Stance {
             nonce: Nonce(u128::from(self.incarnation)),
+            level_max: Level::FIRST,
             lineage: Lineage(u64::from(self.lineage)),
             node: if self.lineage == 0 { NodeId::NONE } else { id(slot, self.incarnation) },
             floor: Lineage(u64::from(self.floor)),

@@ -78,6 +78,11 @@ const CLUSTER: &[Family] = &[
         Counter(|f| f.core.elections.value() as f64),
     ),
     family(
+        "sterna_cluster_level",
+        "Level at which the cluster applies its log: it rises when all members know a higher one. 0 until this member belongs to the cluster.",
+        Gauge(|f| f.core.level.value() as f64),
+    ),
+    family(
         "sterna_cluster_committed_index",
         "Last entry of the log that is known to be held by a majority.",
         Gauge(|f| f.core.committed.value() as f64),

@@ -36,6 +36,7 @@ impl Running {
         if self.flush(stage) {
             let mut out = Outputs::default();
             self.take_turn(stage, &mut out, &mut aftermath);
+            self.core_stalled_us = self.core_stalled_us.max(now_us + stage.versions.turn_us());
             self.send(stage, &mut out);
             aftermath.notices = out.notices;
             if self.flush(stage) && self.inbox.batches.is_empty() {
@@ -60,6 +61,9 @@ impl Running {
         }
         for _ in 0..FRAMES_PER_TURN {
             let Some(event) = stage.links.receive(self.id, now_us) else { break };
+            if stage.saboteur.switches(self.level_max, &event) {
+                self.core.switch_early();
+            }
             self.core.on_peer(now, event, out);
         }
         let was_full = self.inbox.batches.len() == self.inbox.batches_max;

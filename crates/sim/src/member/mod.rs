@@ -15,7 +15,7 @@ use std::sync::Arc;
 use sterna_broker::core::{Core, CoreSettings, CoreStatus, Effect, Event};
 use sterna_broker::session::{Now, Rules};
 use sterna_model::{ConnectionId, PublisherStamp, ServerInfo, ShardId};
-use sterna_replica::{Nonce, Slot};
+use sterna_replica::{Level, Nonce, Settings, Slot};
 
 use crate::network::SocketId;
 use crate::random::Random;
@@ -64,6 +64,8 @@ pub(crate) struct Running {
     /// Stamps of publishes that are not answered yet.
     stamps: BTreeMap<(ConnectionId, Option<u64>), PublisherStamp>,
     life: Life,
+    /// The highest level that the software knows.
+    level_max: Level,
 }
 
 /// The bounded way from the shards to the core.
@@ -129,7 +131,9 @@ impl Member {
         let (id, seed) = (self.id, self.random.next());
         let nonce =
             Nonce(u128::from(self.process) << 80 | u128::from(id.0) << 64 | u128::from(self.random.next()));
+        let level_max = stage.versions.installed(id);
         let replica = stage.scenario.cluster.settings(Slot(id.0), nonce, self.random.next());
+        let replica = Settings { level_max, ..replica };
         let settings = CoreSettings { limits, replica, seed };
         let now = now(stage, id);
         let running = Running {
@@ -146,6 +150,7 @@ impl Member {
             retention: Retention::default(),
             stamps: BTreeMap::new(),
             life: Life::begin(stage, &mut self.random),
+            level_max,
         };
         stage.wake_core_soon(id);
         stage.say(|| format!("member {} starts", id.0));
@@ -210,6 +215,11 @@ impl Running {
     /// Whether the process stands still.
     pub(crate) fn is_paused(&self, stage: &Stage) -> bool {
         stage.now_us() < self.paused_us
+    }
+
+    /// The highest level that the software knows.
+    pub(crate) fn level_max(&self) -> Level {
+        self.level_max
     }
 
     pub(crate) fn status(&self) -> CoreStatus {

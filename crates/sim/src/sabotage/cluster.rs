@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use sterna_broker::core::{Channel, Cut, Effect, Event, PeerFrame, PublishEvent, Reading, ShardSet};
+use sterna_broker::core::{
+    Channel, Cut, Effect, Event, PeerEvent, PeerFrame, PublishEvent, Reading, ShardSet,
+};
 use sterna_model::{Accepted, Epoch, GroupId, Position, Qos, Record, Seq, Subject, SubjectId};
+use sterna_replica::Level;
+use sterna_replica::codec::decode;
+use sterna_replica::frame::Body;
 
 use super::Sabotage;
 use crate::member::MemberId;
@@ -157,6 +162,15 @@ impl Lies {
             _ => {}
         }
         false
+    }
+}
+
+/// The highest level that another member says it knows.
+pub(super) fn level_heard(event: &PeerEvent) -> Option<Level> {
+    let PeerEvent::Frame { channel: Channel::Log, bytes, .. } = event else { return None };
+    match decode(bytes).ok()?.body {
+        Body::Presence(presence) => Some(presence.stance.level_max),
+        _ => None,
     }
 }
 

@@ -5,8 +5,9 @@ mod cluster;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sterna_broker::core::{Effect, Event, PeerFrame, PublishEvent};
+use sterna_broker::core::{Effect, Event, PeerEvent, PeerFrame, PublishEvent, REHEARSAL};
 use sterna_model::{Accepted, Epoch, Kind, Message, Position, Qos, Record, Recovery, Subject};
+use sterna_replica::Level;
 
 use crate::member::MemberId;
 use crate::network::SocketId;
@@ -60,11 +61,13 @@ pub enum Sabotage {
     ForgetWaiters,
     /// Subscriptions go on although the state was replaced.
     KeepSubscriptions,
+    /// A member applies at a level that it knows as soon as it hears that another one knows it, too.
+    SwitchEarly,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::DropDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
@@ -86,6 +89,7 @@ impl Sabotage {
         Self::RestartSeqs,
         Self::ForgetWaiters,
         Self::KeepSubscriptions,
+        Self::SwitchEarly,
     ];
 
     /// The way of that name, such as `DropDelivery`.
@@ -174,6 +178,13 @@ impl Saboteur {
         if self.sabotage == Some(Sabotage::ResendAsNew) {
             self.lies.tamper_frame(frame);
         }
+    }
+
+    /// Whether a member that knows so much, and hears this, switches by itself.
+    pub(crate) fn switches(&self, level_max: Level, event: &PeerEvent) -> bool {
+        self.sabotage == Some(Sabotage::SwitchEarly)
+            && level_max >= REHEARSAL
+            && cluster::level_heard(event).is_some_and(|level| level >= REHEARSAL)
     }
 
     fn acknowledge_lost(&mut self, publish: &PublishEvent) -> Option<Effect> {
