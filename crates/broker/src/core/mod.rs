@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use sterna_model::{DeliveryMode, Epoch};
 use sterna_replica::{Replica, Settings, SettingsError, Slot};
 
-#[cfg(feature = "rehearsal")]
+#[cfg(any(test, feature = "rehearsal"))]
 pub use crate::store::REHEARSAL;
 pub use crate::store::{Cursor, LEVEL_MAX};
 pub use event::{Cut, Effect, Event, Page, PublishEvent, Reading, ShardSet, SubscribeEvent};

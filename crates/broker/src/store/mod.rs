@@ -23,7 +23,7 @@ use sterna_model::{DeliveryMode, Epoch, GroupId, Seq, SubjectId};
 use crate::core::{CoreCounters, CoreLimits, CoreSizes};
 
 pub use level::LEVEL_MAX;
-#[cfg(feature = "rehearsal")]
+#[cfg(any(test, feature = "rehearsal"))]
 pub use level::REHEARSAL;
 pub use subscribe::Cursor;
 
