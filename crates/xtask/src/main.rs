@@ -11,6 +11,7 @@ mod deny;
 mod docs;
 mod e2e;
 mod program;
+mod sbom;
 mod tidy;
 mod tree;
 
@@ -45,6 +46,7 @@ fn run(words: &[&str]) -> Result {
         ["docs"] => docs::write(root),
         ["docs", "--check"] => docs::check(root),
         ["deny", "--advisories"] => deny::with_advisories(root),
+        ["sbom"] => sbom::write(root),
         [name] => ci::run_one(root, name),
         _ => Err(format!("not a command: {}\n\n{}", words.join(" "), help()).into()),
     }
@@ -58,7 +60,8 @@ fn help() -> String {
          \x20  --skip STEP         leave one out (may be given several times)\n\n\
          docs                   write the generated documents\n\
          docs --check           only compare them (what ci does)\n\
-         deny --advisories      fail also when the advisory database cannot be fetched (before a release)\n\n\
+         deny --advisories      fail also when the advisory database cannot be fetched (before a release)\n\
+         sbom                   write the bill of materials beside the release binary\n\n\
          Steps, each a command of its own:\n",
     );
     for step in ci::STEPS {

@@ -16,6 +16,7 @@ mod random;
 
 mod failures;
 mod harness;
+mod image;
 mod partitions;
 mod restarts;
 mod scaling;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{adr, codes};
+use super::{adr, chart, codes, migration};
 use crate::Result;
 
 /// A generated document.
@@ -15,7 +15,9 @@ struct Page {
 
 /// A further document is a further line here.
 fn pages(root: &Path) -> Result<Vec<Page>> {
+    let chart = fs::read_to_string(root.join("deploy/helm/values.schema.in.json"))?;
     Ok(vec![
+        Page { path: "deploy/helm/sterna/values.schema.json", text: chart::values_schema(&chart)? },
         Page { path: "docs/adr/README.md", text: adr::index(&root.join("docs/adr"))? },
         Page { path: "docs/reference/codes.md", text: codes::reference() },
         Page { path: "docs/reference/configuration.md", text: sterna_config::reference_markdown() },
@@ -38,11 +40,15 @@ pub(crate) fn write(root: &Path) -> Result {
     Ok(())
 }
 
-/// Compares every document with what would be written.
+/// Compares every document with what would be written, and one that people write with the declarations.
 ///
 /// # Errors
-/// A document is not fresh, or cannot be read.
+/// A document is not fresh or not true, or cannot be read.
 pub(crate) fn check(root: &Path) -> Result {
+    let mistakes = migration::mistakes(&fs::read_to_string(root.join(migration::PAGE))?);
+    if !mistakes.is_empty() {
+        return Err(mistakes.join("\n").into());
+    }
     let paths: Vec<&str> = stale(root)?.iter().map(|page| page.path).collect();
     if paths.is_empty() { Ok(()) } else { Err(format!("not fresh: {}", paths.join(", ")).into()) }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Options {
     pub(crate) replicas: usize,
     /// How much faster than in the manifest probes are made; `STERNA_CLUSTER_SPEED` says it for tests that do not.
     pub(crate) speed: f64,
-    /// Text of `start-migratorydata.sh`.
+    /// Text of `start-migratorydata.sh`; an image that `STERNA_IMAGE` names brings its own.
     pub(crate) start_script: String,
 }
 
@@ -166,11 +166,11 @@ impl Cluster {
     /// `kubectl delete pod`, without the new one: SIGTERM, and SIGKILL after the grace.
     ///
     /// # Panics
-    /// The member had not ended when the grace was over.
+    /// The member had not ended well when the grace was over.
     pub(crate) fn delete(&mut self, ordinal: usize) {
         let pod = self.pods.remove(&ordinal).expect("a pod that runs");
         let by_itself = pod.delete(self.manifest.grace);
-        assert!(by_itself, "pod {ordinal} had to be killed {:?} after SIGTERM", self.manifest.grace);
+        assert!(by_itself, "pod {ordinal} had not ended well {:?} after SIGTERM", self.manifest.grace);
     }
 
     /// `kill -9` of a member: its sockets are reset, and the kubelet starts it again in the same pod.
@@ -263,15 +263,21 @@ impl Cluster {
     /// It fails, or there is no container.
     pub(crate) fn exec(&self, ordinal: usize, command: &[&str]) -> Result<String, String> {
         let first = self.pod(ordinal).first().ok_or("no container runs")?.as_raw_nonzero().to_string();
-        let enter = ["nsenter", "--target", &first, "--uts", "--net", "--pid", "--mount"];
+        let enter = ["nsenter", "--target", &first, "--uts", "--net", "--pid", "--mount", "--root"];
         run(enter.into_iter().chain(command.iter().copied()), "")
     }
 
     /// A figure from a member's metrics, written as there, with its labels if it has any; none if the member does not
     /// answer or has no such figure.
     pub(crate) fn metric(&self, ordinal: usize, name: &str) -> Option<f64> {
-        let text = inside(&self.pod(ordinal).place().namespace, || metrics().unwrap_or_default());
+        let text =
+            inside(&self.pod(ordinal).place().namespace, || get(METRICS, "/metrics").unwrap_or_default());
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// What a client gets from a member for a path, with the status line; none if it does not answer.
+    pub(crate) fn page(&self, ordinal: usize, path: &str) -> Option<String> {
+        inside(&self.clients(), || get(&self.member(ordinal), path).ok())
     }
 
     /// The member that leads, once one does.
@@ -323,10 +329,10 @@ impl Drop for Cluster {
     }
 }
 
-fn metrics() -> io::Result<String> {
-    let mut socket = TcpStream::connect(METRICS)?;
+fn get(address: &str, path: &str) -> io::Result<String> {
+    let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
-    write!(socket, "GET /metrics HTTP/1.0\r\nHost: {METRICS}\r\n\r\n")?;
+    write!(socket, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer)?;
     Ok(answer)

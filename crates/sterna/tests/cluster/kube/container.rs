@@ -12,13 +12,15 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How often something is looked at that nobody announces.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
+/// Runs an unpacked image: `CONTAIN BUNDLE HOSTNAME COMMAND...`.
+const CONTAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/image/contain");
 /// Sets the name of the host, as the kubelet does, and becomes the command.
 const SET_HOSTNAME: &str = "hostname \"$1\"; shift; exec \"$@\"";
 
 /// What a container is started from.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
-    /// Text of `./start-migratorydata.sh`.
+    /// Text of `./start-migratorydata.sh`; an image that `STERNA_IMAGE` names brings its own.
     pub(crate) start_script: String,
     pub(crate) command: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
@@ -44,9 +46,15 @@ impl Container {
         let log = File::create(log).expect("the folder of the tests can be written");
         let path = std::env::var("PATH").expect("`ip` was found by it");
         let path = format!("{}:{path}", binary().parent().expect("it is in a folder").display());
-        let mut outer = Command::new("ip")
-            .args(["netns", "exec", namespace, "unshare", "--uts", "--pid", "--fork", "--mount-proc"])
-            .args(["--kill-child", "--", "sh", "-c", SET_HOSTNAME, "sh", hostname])
+        let mut outer = Command::new("ip");
+        outer.args(["netns", "exec", namespace]);
+        match std::env::var_os("STERNA_IMAGE") {
+            Some(bundle) => outer.arg(CONTAIN).arg(bundle).arg(hostname),
+            None => outer
+                .args(["unshare", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child", "--"])
+                .args(["sh", "-c", SET_HOSTNAME, "sh", hostname]),
+        };
+        let mut outer = outer
             .args(&image.command)
             .current_dir(folder)
             .env_clear()
@@ -80,7 +88,7 @@ impl Container {
         }
     }
 
-    /// Ends it: SIGTERM, and SIGKILL after `grace`. Whether it ended by itself.
+    /// Ends it: SIGTERM, and SIGKILL after `grace`. Whether it ended by itself, and well.
     pub(crate) fn stop(&mut self, grace: Duration) -> bool {
         let end = Instant::now() + grace;
         if !grace.is_zero() {
@@ -89,7 +97,7 @@ impl Container {
                 thread::sleep(TICK);
             }
         }
-        let by_itself = !self.is_alive();
+        let by_itself = matches!(self.outer.try_wait(), Ok(Some(status)) if status.success());
         self.signal(Signal::KILL);
         let _ = self.outer.wait();
         by_itself
