@@ -97,7 +97,7 @@ impl World {
         let careful = self.stage.calm || self.stage.scenario.cluster.is_gentle;
         let refused = candidates.iter().copied().find(|member| self.is_outdated(*member));
         let chosen = refused.or_else(|| {
-            let may = !careful || (!candidates.is_empty() && self.unsettled_member().is_none());
+            let may = !careful || (!candidates.is_empty() && self.is_whole());
             candidates.first().copied().filter(|_| may)
         });
         if let Some(member) = chosen {

@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) epoch: Option<Epoch>,
     /// All members were once as they should be.
     pub(crate) was_settled: bool,
+    /// When the last kill that is planned will have happened.
+    pub(crate) doomed_us: u64,
     /// Faults so far, with those that were left out.
     pub(crate) faults: u32,
     /// Of its own, so that a fault that is left out does not change the next ones.
@@ -119,6 +121,7 @@ impl World {
             wanted: scenario.cluster.running,
             epoch: None,
             was_settled: false,
+            doomed_us: 0,
             faults: 0,
             fault_random: random.fork(),
             trim: options.trim.clone(),

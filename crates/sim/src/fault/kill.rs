@@ -18,8 +18,10 @@ impl World {
                 self.stage.agenda.after(down_us, Happening::Start(*member));
             } else {
                 let process = self.members[usize::from(member.0)].process();
-                self.stage.agenda.after(apart_us * order as u64, Happening::Quit(*member, process));
-                self.stage.agenda.after(apart_us * order as u64 + down_us, Happening::Start(*member));
+                let later_us = apart_us * order as u64;
+                self.doomed_us = self.doomed_us.max(self.stage.now_us() + later_us);
+                self.stage.agenda.after(later_us, Happening::Quit(*member, process));
+                self.stage.agenda.after(later_us + down_us, Happening::Start(*member));
             }
         }
     }
@@ -30,11 +32,15 @@ impl World {
         let mut seeds: Vec<_> = members.iter().filter(|member| member.0 < cluster.seeds).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        let may = !cluster.is_gentle
-            || (2 * seeds.len() < usize::from(cluster.seeds) && self.unsettled_member().is_none());
+        let may = !cluster.is_gentle || (2 * seeds.len() < usize::from(cluster.seeds) && self.is_whole());
         if !may {
             self.stage.say(|| "not now".to_owned());
         }
         may
+    }
+
+    /// Whether all members are as they should be, and none of them is about to be killed.
+    pub(crate) fn is_whole(&mut self) -> bool {
+        self.stage.now_us() > self.doomed_us && self.unsettled_member().is_none()
     }
 }
