@@ -1,6 +1,6 @@
 //! A leader's care for the members: admitting, replacing, dismissing, one at a time. And leaving in good order.
 
-use crate::frame::{Body, Frame, Stance};
+use crate::frame::{Body, Frame, Presence, Stance};
 use crate::identity::{Level, Lineage, NodeId, Nonce, Slot};
 use crate::membership::Change;
 use crate::output::Channel;
@@ -44,9 +44,8 @@ impl Replica {
             .collect();
         let stale = joiners.iter().find_map(|(slot, stance)| membership.stale_learner(*slot, stance.nonce));
         let leaver = || {
-            let leaving = self.peers.present(self.now_ms).filter(|(_, presence)| presence.leaving);
-            let mut nodes = leaving.map(|(_, presence)| presence.stance.node);
-            nodes.find(|node| self.is_guest(seat.lineage, *node))
+            let leaving = self.nodes_present(seat.lineage, |presence| presence.leaving);
+            leaving.into_iter().find(|node| self.is_guest(seat.lineage, *node))
         };
         if let Some(node) = stale.or_else(leaver) {
             return Some(Change::Dismiss { node });
@@ -72,10 +71,17 @@ impl Replica {
         (level > membership.level).then_some(level)
     }
 
+    /// Those that are present in a lineage and of which that holds. In another lineage a node's id is somebody else's.
+    fn nodes_present(&self, lineage: Lineage, holds: impl Fn(&Presence) -> bool) -> Vec<NodeId> {
+        let present = self.peers.present(self.now_ms).map(|(_, presence)| presence);
+        let wanted = present.filter(|presence| presence.stance.lineage == lineage && holds(presence));
+        wanted.map(|presence| presence.stance.node).collect()
+    }
+
     /// For a test: a voter whose incarnation is not present.
     fn silent_voter(&self) -> Option<NodeId> {
         let seat = self.seat.as_ref()?;
-        let present: Vec<NodeId> = self.peers.present(self.now_ms).map(|(_, p)| p.stance.node).collect();
+        let present = self.nodes_present(seat.lineage, |_| true);
         let is_silent = |node: &NodeId| *node != seat.engine.node() && !present.contains(node);
         seat.engine.membership().voters.iter().copied().find(is_silent)
     }
@@ -182,8 +188,7 @@ impl Replica {
 
     /// Hands leadership to another voter; false if this member does not lead, or nobody else can.
     pub(crate) fn hand_over(&mut self) -> bool {
-        let present: Vec<NodeId> =
-            self.peers.present(self.now_ms).map(|(_, presence)| presence.stance.node).collect();
+        let present = self.nodes_present(self.place().0, |_| true);
         let seat = self.seat.as_mut().filter(|seat| seat.engine.is_leader());
         seat.is_some_and(|seat| seat.engine.hand_over(|node| present.contains(&node)))
     }
