@@ -489,20 +489,24 @@ impl Engine {
             return Ok(stays);
         }
         let translated = match change {
-            // Otherwise nothing that the raft would know of.
-            Change::Raise { .. } if gone.is_empty() => return Ok(true),
-            Change::Raise { .. } => conf_change(&gone, false),
+            // One by one, because the raft makes several changes at once a joint configuration.
+            Change::Raise { .. } => gone.iter().map(|one| conf_change(&[*one], false)).collect(),
             Change::Admit { .. } => {
-                conf_change(&[(ConfChangeType::AddLearnerNode, NodeId::admitted(entry.index))], false)
+                let admitted = (ConfChangeType::AddLearnerNode, NodeId::admitted(entry.index));
+                vec![conf_change(&[admitted], false)]
             }
-            Change::Dismiss { node } => conf_change(&[(ConfChangeType::RemoveNode, node)], false),
+            Change::Dismiss { node } => vec![conf_change(&[(ConfChangeType::RemoveNode, node)], false)],
             Change::Replace { old, new } => {
                 let both = [(ConfChangeType::RemoveNode, old), (ConfChangeType::AddNode, new)];
-                conf_change(&both, true)
+                vec![conf_change(&both, true)]
             }
-            Change::Settle => ConfChangeV2::default(),
+            Change::Settle => vec![ConfChangeV2::default()],
         };
-        let state = self.raft.apply_conf_change(&translated)?;
+        let mut changed = None;
+        for one in &translated {
+            changed = Some(self.raft.apply_conf_change(one)?);
+        }
+        let Some(state) = changed else { return Ok(true) };
         let ours = self.raft.store().conf_state();
         let same = |raft: &[u64], ours: &[u64]| {
             let mut raft = raft.to_vec();

@@ -9,6 +9,7 @@ use sterna_replica::Level;
 use super::Store;
 use super::codec::{Malformed, RawMessage, Reader};
 use super::command::{Command, Forgotten, Op, Origin, Section, read_op};
+use super::level;
 use crate::core::{Effect, ShardSet};
 
 /// A publisher of this member that waits for its result.
@@ -57,22 +58,17 @@ impl Store {
         waiters: &mut dyn Waiters,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Malformed> {
-        let command = Command::read(command)?;
-        let sections = self.sections(command, level)?;
+        let mut command = Command::read(command)?;
+        command.check()?;
         self.time_ms = self.time_ms.max(command.time_ms);
         let place = Place { index, received_us };
-        for section in sections {
-            match section {
-                Section::Batch { origin, number, ops } => {
-                    if self.origins.take(origin, number, index) {
-                        let waiting = waiters.of(origin, number);
-                        self.apply_batch(place, ops, waiting, effects)?;
-                    }
-                }
-                Section::Forget(forgotten) => self.apply_forget(place, forgotten, effects)?,
-                // It may have been proposed again before the first one was committed.
-                Section::Rotate if !self.wants_rotation() => {}
-                Section::Rotate => self.publishers.rotate(self.time_ms, &mut self.budget),
+        if self.is_rehearsed(level) {
+            for section in level::rehearsal(command)? {
+                self.apply_section(place, section, waiters, effects)?;
+            }
+        } else {
+            while let Some(section) = command.next()? {
+                self.apply_section(place, section, waiters, effects)?;
             }
         }
         self.applied = index;
@@ -98,6 +94,28 @@ impl Store {
         let applied = self.apply(index, level, command, 0, &mut Nobody, &mut Vec::new());
         self.epoch = own;
         applied
+    }
+
+    fn apply_section(
+        &mut self,
+        place: Place,
+        section: Section<'_>,
+        waiters: &mut dyn Waiters,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Malformed> {
+        match section {
+            Section::Batch { origin, number, ops } => {
+                if self.origins.take(origin, number, place.index) {
+                    let waiting = waiters.of(origin, number);
+                    self.apply_batch(place, ops, waiting, effects)?;
+                }
+            }
+            Section::Forget(forgotten) => self.apply_forget(place, forgotten, effects)?,
+            // It may have been proposed again before the first one was committed.
+            Section::Rotate if !self.wants_rotation() => {}
+            Section::Rotate => self.publishers.rotate(self.time_ms, &mut self.budget),
+        }
+        Ok(())
     }
 
     fn apply_batch(

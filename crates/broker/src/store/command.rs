@@ -161,6 +161,12 @@ impl<'a> Command<'a> {
         }
     }
 
+    /// Whether it can be read to its end.
+    pub(crate) fn check(mut self) -> Result<(), Malformed> {
+        while self.next()?.is_some() {}
+        Ok(())
+    }
+
     pub(crate) fn next(&mut self) -> Result<Option<Section<'a>>, Malformed> {
         if self.reader.is_empty() {
             return Ok(None);

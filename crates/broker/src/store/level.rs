@@ -17,34 +17,28 @@ pub const LEVEL_MAX: Level = Level(1);
 #[cfg(any(test, feature = "rehearsal"))]
 pub const REHEARSAL: Level = Level(LEVEL_MAX.0 + 1);
 
-impl Store {
-    /// The parts of a command in the order in which they are applied at a level.
-    pub(super) fn sections<'a>(
-        &self,
-        mut command: Command<'a>,
-        level: Level,
-    ) -> Result<Vec<Section<'a>>, Malformed> {
-        let mut sections = Vec::new();
-        while let Some(section) = command.next()? {
-            sections.push(section);
-        }
-        if self.is_rehearsed(level) {
-            sections.sort_by_key(|section| match section {
-                Section::Batch { origin, .. } => Reverse(Some(*origin)),
-                Section::Forget(_) | Section::Rotate => Reverse(None),
-            });
-        }
-        Ok(sections)
+/// The parts of a command in the order of the rehearsal.
+pub(super) fn rehearsal(mut command: Command<'_>) -> Result<Vec<Section<'_>>, Malformed> {
+    let mut sections = Vec::new();
+    while let Some(section) = command.next()? {
+        sections.push(section);
     }
+    sections.sort_by_key(|section| match section {
+        Section::Batch { origin, .. } => Reverse(Some(*origin)),
+        Section::Forget(_) | Section::Rotate => Reverse(None),
+    });
+    Ok(sections)
+}
 
+impl Store {
     #[cfg(any(test, feature = "rehearsal"))]
-    fn is_rehearsed(&self, level: Level) -> bool {
+    pub(super) fn is_rehearsed(&self, level: Level) -> bool {
         level.max(self.early) >= REHEARSAL
     }
 
     /// Nothing is rehearsed where messages are served.
     #[cfg(not(any(test, feature = "rehearsal")))]
-    fn is_rehearsed(&self, _level: Level) -> bool {
+    pub(super) fn is_rehearsed(&self, _level: Level) -> bool {
         false
     }
 
