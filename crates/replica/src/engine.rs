@@ -10,7 +10,7 @@ use crate::codec::{decode_change, decode_membership, encode_change, encode_membe
 use crate::frame::RaftMessage;
 use crate::guard::{self, Suspicion};
 use crate::identity::{Level, Lineage, NodeId, Rank};
-use crate::limit::{APPENDS_IN_FLIGHT_MAX, CAUGHT_UP_ENTRIES_MAX, ENTRY_OVERHEAD_BYTES};
+use crate::limit::{APPENDS_IN_FLIGHT_MAX, CAUGHT_UP_ENTRIES_MAX, ENTRY_OVERHEAD_BYTES, TAIL_DIVISOR};
 use crate::membership::{Change, Membership};
 use crate::random::Random;
 #[cfg(test)]
@@ -108,6 +108,16 @@ impl Engine {
 
     fn new(settings: &Settings, seed: u64, node: NodeId, log: Log) -> Result<Self, Impossible> {
         let election_ticks = usize::from(settings.election_ticks);
+        // Nobody else can ever need the log of a member that is alone. Of others, the tail has to hold what was committed
+        // at once, or whoever is a little slower would need a state each time.
+        let (log_tail_bytes_max, uncommitted_bytes_max) = match settings.members {
+            1 => (0, settings.uncommitted_bytes_max),
+            _ => {
+                let tail = settings.log_tail_bytes_max;
+                let part = (tail / TAIL_DIVISOR).max(settings.append_bytes_max);
+                (tail, settings.uncommitted_bytes_max.min(part))
+            }
+        };
         let config = Config {
             id: node.0,
             election_tick: election_ticks,
@@ -117,15 +127,13 @@ impl Engine {
             applied: log.applied(),
             max_size_per_msg: settings.append_bytes_max as u64,
             max_inflight_msgs: APPENDS_IN_FLIGHT_MAX,
-            max_uncommitted_size: settings.uncommitted_bytes_max as u64,
+            max_uncommitted_size: uncommitted_bytes_max as u64,
             check_quorum: true,
             pre_vote: true,
             // Joining entries to an append that waits already would leave `append_bytes_max` behind.
             batch_append: false,
             ..Config::default()
         };
-        // Nobody else can ever need the log of a member that is alone.
-        let log_tail_bytes_max = if settings.members == 1 { 0 } else { settings.log_tail_bytes_max };
         let logger = slog::Logger::root(slog::Discard, slog::o!());
         let raft = RawNode::new(&config, log, &logger)?;
         let mut engine = Self {

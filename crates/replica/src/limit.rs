@@ -28,3 +28,6 @@ pub const CAUGHT_UP_ENTRIES_MAX: u64 = 256;
 pub const ENTRY_OVERHEAD_BYTES: usize = 96;
 
 const _: () = assert!(COMMAND_BYTES_MAX < FRAME_BYTES_MAX / 2 && CHUNK_BYTES_MAX < FRAME_BYTES_MAX / 2);
+/// Part of the log tail that may wait for its commit, and that may be proposed while a state is under way. The rest is for
+/// what comes while the receiver catches up.
+pub(crate) const TAIL_DIVISOR: usize = 2;

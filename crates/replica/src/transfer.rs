@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::engine::Checkpoint;
 use crate::frame::{Body, Cargo};
 use crate::identity::{Lineage, NodeId, Nonce, Slot, TransferId};
-use crate::limit::CHUNKS_IN_FLIGHT_MAX;
+use crate::limit::{CHUNKS_IN_FLIGHT_MAX, TAIL_DIVISOR};
 use crate::output::Output;
 use crate::replica::Replica;
 
@@ -44,9 +44,6 @@ struct Chunk {
 pub(crate) const SILENCE_ROUNDS: u64 = 3;
 /// Repetitions of what was not confirmed within a round.
 const REPEATS_PER_ROUND: u64 = 4;
-/// Part of the log tail that may be proposed while a state is under way. The rest is for what comes while the receiver
-/// catches up.
-const TAIL_DIVISOR: usize = 2;
 
 impl Replica {
     /// A member needs a checkpoint. The raft waits until it is told how that went, and asks again if it went badly:
