@@ -34,7 +34,7 @@ use crate::trace::Queue;
 /// Descriptors that are neither clients nor a shard's: files, listeners, monitoring.
 const OWN_DESCRIPTORS: u64 = 64 + 2 * admin::CONNECTIONS_MAX as u64;
 /// A member that finds no other one for so long is the first.
-const ALONE: Duration = Duration::from_millis(1500);
+const ALONE: Duration = Duration::from_secs(1);
 /// A member that joins a cluster is hidden from clients for so long at most.
 const HIDDEN_MAX: Duration = Duration::from_secs(15);
 /// A member that stops waits for so long at most for those who depend on it.
