@@ -26,7 +26,6 @@
 mod client;
 mod event;
 pub mod machine;
-mod random;
 mod reconnect;
 mod server;
 mod settings;

@@ -1,6 +1,6 @@
 //! How long to wait before the next try: of a connection, and of a request that met a busy server.
 
-use crate::random::Random;
+use sterna_model::Random;
 
 /// First pause after a request met a busy server, milliseconds; it doubles with each that follows.
 const BUSY_PAUSE_MS_MIN: u64 = 100;

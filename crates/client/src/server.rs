@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::random::Random;
+use sterna_model::Random;
 
 /// Port of an address without one.
 const PORT_DEFAULT: u16 = 8800;

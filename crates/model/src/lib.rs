@@ -6,6 +6,7 @@ pub mod limit;
 mod message;
 mod permission;
 mod position;
+mod random;
 mod reply;
 mod request;
 mod subject;
@@ -15,6 +16,7 @@ pub use id::{ConnectionId, GroupId, PublisherStamp, SessionId, ShardId, SubjectI
 pub use message::{Compression, Kind, Message, Qos, Record};
 pub use permission::{Identity, Pattern, PatternError, Permissions};
 pub use position::{Epoch, Position, Recovery, Seq};
+pub use random::Random;
 pub use reply::{Accepted, DeliveryMode, Reply, ServerInfo};
 pub use request::{Publish, Request, Start, SubscribeItem};
 pub use subject::{Subject, SubjectError};

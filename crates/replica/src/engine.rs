@@ -12,12 +12,12 @@ use crate::guard::{self, Suspicion};
 use crate::identity::{Level, Lineage, NodeId, Rank};
 use crate::limit::{APPENDS_IN_FLIGHT_MAX, CAUGHT_UP_ENTRIES_MAX, ENTRY_OVERHEAD_BYTES, TAIL_DIVISOR};
 use crate::membership::{Change, Membership};
-use crate::random::Random;
 #[cfg(test)]
 use crate::sabotage::Sabotage;
 use crate::settings::Settings;
 use crate::storage::Log;
 use crate::translate;
+use sterna_model::Random;
 
 /// Ticks, at most, from the loss of the leader's link to an election.
 const MISSED_LEADER_TICKS: u64 = 4;

@@ -27,7 +27,6 @@ mod output;
 mod peers;
 mod pledge;
 mod present;
-mod random;
 mod replica;
 mod sabotage;
 mod settings;

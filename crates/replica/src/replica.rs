@@ -15,12 +15,12 @@ use crate::limit::COMMAND_BYTES_MAX;
 use crate::output::{Channel, Output, Refusal};
 use crate::peers::Peers;
 use crate::pledge::Pledge;
-use crate::random::Random;
 use crate::sabotage::Sabotage;
 use crate::settings::{Settings, SettingsError};
 use crate::status::{Phase, Role, Status};
 use crate::transfer::Outgoing;
 use crate::translate;
+use sterna_model::Random;
 
 /// A member's part in a lineage.
 pub(crate) struct Seat {

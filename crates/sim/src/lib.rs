@@ -14,7 +14,6 @@ mod lives;
 mod member;
 mod network;
 mod op;
-mod random;
 mod report;
 mod sabotage;
 mod scenario;

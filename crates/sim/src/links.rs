@@ -9,7 +9,7 @@ use sterna_broker::core::{Channel, PeerEvent};
 use sterna_replica::Slot;
 
 use crate::member::MemberId;
-use crate::random::Random;
+use sterna_model::Random;
 
 /// One link. Numbers are not used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

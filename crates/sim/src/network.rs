@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sterna_broker::core::{Cut, Reading};
-use sterna_model::{Code, Kind, Record, Reply, Request, Subject};
+use sterna_model::{Code, Kind, Random, Record, Reply, Request, Subject};
 
 use crate::client::ClientId;
 use crate::member::MemberId;
-use crate::random::Random;
 
 /// One connection. Numbers are not used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

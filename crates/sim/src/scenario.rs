@@ -1,11 +1,10 @@
 //! What a seed decides: how large everything is, how fast, and what may go wrong.
 
 use sterna_broker::core::CoreLimits;
-use sterna_model::DeliveryMode;
+use sterna_model::{DeliveryMode, Random};
 use sterna_replica::{Nonce, Settings, Slot};
 
 use crate::fault::Fault;
-use crate::random::Random;
 
 /// Most a publish may contain, bytes.
 pub(crate) const CONTENT_BYTES_MAX: usize = 64 * 1024;

@@ -5,11 +5,11 @@ use crate::client::ClientId;
 use crate::links::Links;
 use crate::member::MemberId;
 use crate::network::Network;
-use crate::random::Random;
 use crate::report::Tally;
 use crate::sabotage::Saboteur;
 use crate::scenario::Scenario;
 use crate::version::Versions;
+use sterna_model::Random;
 
 /// Unix time at which every run begins, milliseconds.
 const BEGIN_MS: u64 = 1_800_000_000_000;

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sterna_model::Epoch;
+use sterna_model::{Epoch, Random};
 
 use crate::agenda::Happening;
 use crate::client::{Client, ClientId};
@@ -10,7 +10,6 @@ use crate::judge::{Failure, Judge};
 use crate::member::MemberId;
 use crate::member::{Aftermath, Member, Running};
 use crate::network::SocketId;
-use crate::random::Random;
 use crate::report::Report;
 use crate::sabotage::{Sabotage, Saboteur};
 use crate::scenario::Scenario;

@@ -311,7 +311,7 @@ fn read_record(reader: &mut Reader<'_>, group: GroupId, name: &Subject) -> Resul
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use sterna_model::{DeliveryMode, Message, PublisherStamp};
 
     use super::super::LEVEL_MAX;
@@ -321,7 +321,7 @@ mod tests {
     use crate::store::apply::Nobody;
     use crate::store::command::{CommandBuilder, Ops};
 
-    fn empty() -> Store {
+    pub(in crate::store) fn empty() -> Store {
         let limits = CoreLimits {
             mode: DeliveryMode::Guaranteed,
             history_messages_max: 10,

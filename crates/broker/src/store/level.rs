@@ -52,24 +52,12 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use sterna_model::{DeliveryMode, Epoch, Message, Seq, Subject};
+    use sterna_model::{Message, Seq, Subject};
 
     use super::*;
-    use crate::core::CoreLimits;
     use crate::store::apply::Nobody;
     use crate::store::command::{CommandBuilder, Ops};
-
-    fn store() -> Store {
-        let limits = CoreLimits {
-            mode: DeliveryMode::Guaranteed,
-            history_messages_max: 10,
-            history_expire_ms: 1_000_000,
-            snapshot_expire_ms: None,
-            cache_bytes_max: 1 << 20,
-            shards: 1,
-        };
-        Store::new(Epoch(7), limits, 1)
-    }
+    use crate::store::install::tests::empty;
 
     /// A message of each of three origins, two of the first one.
     fn command(index: u64) -> Bytes {
@@ -96,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_level_decides_what_a_command_does_from_its_own_index_on() {
-        let mut store = store();
+        let mut store = empty();
         for (index, level) in [(1, LEVEL_MAX), (2, REHEARSAL)] {
             store.apply(index, level, &command(index), 0, &mut Nobody, &mut Vec::new()).unwrap();
         }
@@ -105,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_command_that_cannot_be_read_to_its_end_changes_nothing() {
-        let mut store = store();
+        let mut store = empty();
         let bytes = command(1);
         let cut = &bytes[..bytes.len() - 1];
         assert!(store.apply(1, LEVEL_MAX, cut, 0, &mut Nobody, &mut Vec::new()).is_err());

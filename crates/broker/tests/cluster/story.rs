@@ -1,12 +1,11 @@
 //! What happens to a cluster: publishes, and a danger; then peace, and what must be true then.
 
 use sterna_broker::core::CoreLimits;
-use sterna_model::DeliveryMode;
+use sterna_model::{DeliveryMode, Random};
 use sterna_replica::{Nonce, Settings, Slot};
 
 use crate::check;
 use crate::client::Fate;
-use crate::network::Random;
 use crate::world::World;
 
 /// What may happen.
@@ -32,7 +31,7 @@ const PEACE_MS_MAX: u64 = 120_000;
 
 impl Story {
     pub(crate) fn new(seed: u64, danger: Danger) -> Self {
-        let mut random = Random(seed.wrapping_mul(3).wrapping_add(danger as u64));
+        let mut random = Random::new(seed.wrapping_mul(3).wrapping_add(danger as u64));
         let (seeds, members) = random.pick(&SIZES);
         let settings = Settings {
             // Room for the seconds of a transfer: else the next one begins where this one ends.

@@ -6,11 +6,13 @@ use sterna_broker::core::{
     Core, CoreLimits, CoreSettings, Effect, Event, Notice, Outputs, PeerEvent, PublishEvent, SubscribeEvent,
 };
 use sterna_broker::session::Now;
-use sterna_model::{Code, ConnectionId, Message, Position, PublisherStamp, Qos, ShardId, Start, Subject};
+use sterna_model::{
+    Code, ConnectionId, Message, Position, PublisherStamp, Qos, Random, ShardId, Start, Subject,
+};
 use sterna_replica::{Nonce, Settings, Slot};
 
 use crate::client::{Fate, Published, Subscriber, Truth};
-use crate::network::{Network, Random};
+use crate::network::Network;
 
 const BEGIN_MS: u64 = 1_800_000_000_000;
 const STEP_US: u64 = 5_000;

@@ -2,15 +2,14 @@
 
 use std::collections::VecDeque;
 
-use sterna_model::Request;
 use sterna_model::limit::FRAME_OVERHEAD_BYTES_MAX;
+use sterna_model::{Random, Request};
 use sterna_wire::native::{self, Refusal};
 
 use super::connect::{Phase, Session};
 use super::publish::Publishes;
 use super::subscribe::Subscriptions;
 use super::token::Renewal;
-use crate::random::Random;
 use crate::{Event, Server, Settings};
 
 /// Bytes that one byte of a text can take in JSON (`\u0000`).

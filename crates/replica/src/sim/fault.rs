@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Blow, Profile};
 use crate::identity::Slot;
-use crate::random::Random;
+use sterna_model::Random;
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::identity::Slot;
 use crate::output::Channel;
-use crate::random::Random;
+use sterna_model::Random;
 
 /// How late the second copy of a frame can be.
 const LATE_US: u64 = 5_000_000;

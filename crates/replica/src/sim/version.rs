@@ -3,8 +3,8 @@
 use super::Profile;
 use super::world::{Process, Return, World};
 use crate::identity::{Level, Slot};
-use crate::random::Random;
 use crate::status::Phase;
+use sterna_model::Random;
 
 /// What the newest software of a mixed run knows.
 const NEWEST: Level = Level(3);

@@ -12,11 +12,11 @@ use super::owner::{Owner, command};
 use super::version::Versions;
 use crate::identity::{Lineage, Nonce, Slot};
 use crate::input::Input;
-use crate::random::Random;
 use crate::replica::Replica;
 use crate::sabotage::Sabotage;
 use crate::settings::Settings;
 use crate::status::Role;
+use sterna_model::Random;
 
 /// What a run is made of, besides its seed.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,8 @@
 //! What kind of client it is: what it likes to do, and how fast it reads.
 
 use crate::op::Operation;
-use crate::random::Random;
 use crate::scenario::Scenario;
+use sterna_model::Random;
 
 #[derive(Debug)]
 pub(crate) struct Habits {

@@ -5,7 +5,7 @@ mod habits;
 use std::collections::VecDeque;
 
 use sterna_broker::core::Reading;
-use sterna_model::{Position, Qos, Reply};
+use sterna_model::{Position, Qos, Random, Reply};
 use sterna_oracle::{ContentId, SubscriberId};
 
 use crate::agenda::Happening;
@@ -13,7 +13,6 @@ use crate::judge::Judge;
 use crate::member::{MemberId, Token};
 use crate::network::{Downward, SocketId, Upward};
 use crate::op::publish::Orders;
-use crate::random::Random;
 use crate::stage::Stage;
 
 use habits::Habits;

@@ -4,8 +4,8 @@
 use sterna_broker::core::Outputs;
 
 use super::{Running, now};
-use crate::random::Random;
 use crate::stage::Stage;
+use sterna_model::Random;
 
 /// Time for a member that leaves to hand over what depends on it, microseconds.
 pub(crate) const HAND_OVER_US: u64 = 10_000_000;

@@ -14,11 +14,10 @@ use std::sync::Arc;
 
 use sterna_broker::core::{Core, CoreSettings, CoreStatus, Effect, Event};
 use sterna_broker::session::{Now, Rules};
-use sterna_model::{ConnectionId, PublisherStamp, ServerInfo, ShardId};
+use sterna_model::{ConnectionId, PublisherStamp, Random, ServerInfo, ShardId};
 use sterna_replica::{Level, Nonce, Settings, Slot};
 
 use crate::network::SocketId;
-use crate::random::Random;
 use crate::scenario::CONTENT_BYTES_MAX;
 use crate::stage::Stage;
 

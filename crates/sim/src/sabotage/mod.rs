@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sterna_broker::core::{Effect, Event, PeerEvent, PeerFrame, PublishEvent, REHEARSAL};
-use sterna_model::{Accepted, Epoch, Kind, Message, Position, Qos, Record, Recovery, Subject};
+use sterna_model::{Accepted, Epoch, Kind, Message, Position, Qos, Random, Record, Recovery, Subject};
 use sterna_replica::Level;
 
 use crate::member::MemberId;
 use crate::network::SocketId;
-use crate::random::Random;
 
 use cluster::Lies;
 

@@ -3,9 +3,11 @@
 use std::env;
 use std::time::{Duration, Instant};
 
+use sterna_model::Random;
+
 use crate::kube::{Cluster, Direction};
 use crate::load::{Load, Plan};
-use crate::random::Random;
+use crate::random;
 
 /// Most publishes that a fault lasts.
 const FAULT_PUBLISHES_MAX: u64 = 5_000;
@@ -21,7 +23,7 @@ fn storm() -> Duration {
 #[test]
 #[ignore = "minutes: tests/cluster/run"]
 fn a_storm_of_single_faults_costs_nothing() {
-    let mut random = Random::new(Random::seed());
+    let mut random = Random::new(random::seed());
     let mut cluster = Cluster::start();
     let load = Plan::at(&cluster).begin(&cluster);
     let end = Instant::now() + storm();
@@ -38,10 +40,10 @@ fn a_storm_of_single_faults_costs_nothing() {
 /// One fault, and its end.
 fn suffer(cluster: &mut Cluster, load: &Load, random: &mut Random) {
     let ordinals = cluster.ordinals();
-    let victim = ordinals[random.below(ordinals.len() as u64) as usize];
+    let victim = random.pick(&ordinals);
     let others: Vec<_> = ordinals.iter().copied().filter(|ordinal| *ordinal != victim).collect();
     let publishes = 100 + random.below(FAULT_PUBLISHES_MAX);
-    let direction = [Direction::In, Direction::Out, Direction::Both][random.below(3) as usize];
+    let direction = random.pick(&[Direction::In, Direction::Out, Direction::Both]);
     let fault = random.below(7);
     println!("fault {fault} of pod {victim} of {}, {direction:?}, for {publishes} publishes", ordinals.len());
     match fault {

@@ -11,10 +11,11 @@ mod witness;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
+use sterna_model::Random;
 use sterna_oracle::Summary;
 
 use crate::metrics::metric;
-use crate::random::Random;
+use crate::random;
 use crate::support::{Member, eventually};
 use publisher::Publisher;
 use subscriber::{Style, Subscriber};
@@ -71,7 +72,7 @@ fn killed_subscribers_that_come_too_late_are_told_exactly_what_they_missed() {
 
 /// Kills that many connections of subscribers, and some of publishers; gives what the checker has seen.
 fn kill_under_load(member: &Member, kills: u64) -> Summary {
-    let mut random = Random::new(Random::seed());
+    let mut random = Random::new(random::seed());
     let witness = Witness::default();
     let run = Run {
         address: member.address(),

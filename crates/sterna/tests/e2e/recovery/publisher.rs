@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sterna_model::{Position, Qos, Subject};
+use sterna_model::{Position, Qos, Random, Subject};
 use sterna_oracle::{ContentId, Observation, PublisherId};
 
 use super::{Run, SUBJECTS};
 use crate::native::{Incoming, Native};
-use crate::random::Random;
 use crate::support::{SOON, TOKEN};
 
 /// Publishes without a result; below the 512 that a server remembers.

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sterna_model::{Kind, Position, Qos, Recovery, Seq, Subject};
+use sterna_model::{Kind, Position, Qos, Random, Recovery, Seq, Subject};
 use sterna_oracle::{Beginning, ContentId, Delivery, Observation, SubscriberId};
 use sterna_wire::sse::ResumeToken;
 
@@ -16,7 +16,6 @@ use super::{Run, SUBJECTS};
 use crate::event_stream::EventStream;
 use crate::http::Http;
 use crate::native::{Native, upgrade};
-use crate::random::Random;
 use crate::support::SOON;
 
 /// The longest life of a connection that ends by time.
