@@ -5,6 +5,7 @@ use std::{fmt, mem};
 use sterna_model::{Class, Code, Request};
 use sterna_wire::native::Refusal;
 
+use super::publish::Awaited;
 use super::token::is_about_token;
 use super::{Effect, Machine};
 use crate::event::{Shown, class_of, refusal_of};
@@ -21,8 +22,8 @@ const LEAVE_MS_MAX: u64 = 3_000;
 const RECONNECT_AFTER_MS_MAX: u64 = 600_000;
 /// Servers of a notice that are looked at.
 const NAMED_MAX: usize = 16;
-/// How long a ping may stay unanswered, milliseconds (K2).
-const PONG_MS_MAX: u64 = 10_000;
+/// How long a ping may stay unanswered, milliseconds (K2, K3).
+const PONG_MS_MAX: u64 = 5_000;
 
 /// How a connection ended, or why it could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +94,15 @@ impl Session {
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.as_ref().is_some_and(|leaving| leaving.has_begun)
     }
+
+    /// When to ping the server, if nothing is heard of it before.
+    fn ping_ms(&self, awaited: Option<Awaited>) -> u64 {
+        let idle_ms = 2 * self.keep_alive_ms;
+        match awaited {
+            Some(Awaited { since_ms, patience_ms }) => self.heard_ms.max(since_ms) + patience_ms.min(idle_ms),
+            None => self.heard_ms + idle_ms,
+        }
+    }
 }
 
 impl Leaving {
@@ -103,14 +113,14 @@ impl Leaving {
 }
 
 impl Phase {
-    pub(super) fn deadline_ms(&self) -> Option<u64> {
+    pub(super) fn deadline_ms(&self, awaited: Option<Awaited>) -> Option<u64> {
         match self {
             Self::Idle | Self::Denied(_) | Self::Opening(_) => None,
             Self::Waiting { until_ms } | Self::Greeting { until_ms, .. } => Some(*until_ms),
             Self::Connected(session) => {
                 let alive_ms = match session.pinged_ms {
                     Some(pinged_ms) => pinged_ms + PONG_MS_MAX,
-                    None => session.heard_ms + 2 * session.keep_alive_ms,
+                    None => session.ping_ms(awaited),
                 };
                 let leave_ms = session.leaving.as_ref().map(Leaving::due_ms);
                 Some(leave_ms.map_or(alive_ms, |leave_ms| leave_ms.min(alive_ms)))
@@ -194,6 +204,7 @@ impl Machine {
     }
 
     pub(super) fn on_connection_timer(&mut self, now_ms: u64) {
+        let awaited = self.publishes.awaited();
         match &mut self.phase {
             Phase::Waiting { until_ms } if *until_ms <= now_ms => self.open(),
             Phase::Greeting { until_ms, .. } if *until_ms <= now_ms => {
@@ -202,9 +213,7 @@ impl Machine {
             Phase::Connected(session) => {
                 if session.pinged_ms.is_some_and(|pinged_ms| pinged_ms + PONG_MS_MAX <= now_ms) {
                     self.abandon(&Ended::Failed("nothing was heard from the server".into()), now_ms);
-                } else if session.pinged_ms.is_none()
-                    && session.heard_ms + 2 * session.keep_alive_ms <= now_ms
-                {
+                } else if session.pinged_ms.is_none() && session.ping_ms(awaited) <= now_ms {
                     session.pinged_ms = Some(now_ms);
                     self.send(&Request::Ping { id: None });
                 }

@@ -24,6 +24,8 @@ pub(super) struct Publishes {
     unanswered: BTreeMap<u64, Unanswered>,
     content_bytes: usize,
     unsent: usize,
+    /// When one was sent while no other was waited for.
+    awaited_since_ms: u64,
     /// Held while the server is busy.
     pause: Pause,
 }
@@ -38,6 +40,14 @@ struct Unanswered {
     /// Whether a try was lost with its connection.
     uncertain: bool,
     refusal: Option<PublishRefusal>,
+}
+
+/// Results that are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Awaited {
+    pub(super) since_ms: u64,
+    /// Silence that is no reason to doubt the connection.
+    pub(super) patience_ms: u64,
 }
 
 impl Unanswered {
@@ -66,6 +76,7 @@ impl Publishes {
             unanswered: BTreeMap::new(),
             content_bytes: 0,
             unsent: 0,
+            awaited_since_ms: 0,
             pause: Pause::default(),
         }
     }
@@ -80,6 +91,12 @@ impl Publishes {
 
     pub(super) fn none_sent(&self) -> bool {
         self.unanswered.len() == self.unsent
+    }
+
+    /// What the server owes, if it owes anything.
+    pub(super) fn awaited(&self) -> Option<Awaited> {
+        let patience_ms = RESULT_MS_MAX + self.content_bytes as u64 / UPLOAD_BYTES_PER_MS;
+        (!self.none_sent()).then_some(Awaited { since_ms: self.awaited_since_ms, patience_ms })
     }
 
     /// The cluster remembers a window of sequences (P5): a publish that waits must not fall out of it.
@@ -155,6 +172,9 @@ impl Machine {
                 let refusal = publish_refusal_of(refusal_of(Code::MessageTooLarge));
                 self.refuse_publish(publisher_seq, refusal);
                 continue;
+            }
+            if self.publishes.none_sent() {
+                self.publishes.awaited_since_ms = now_ms;
             }
             let entry = self.publishes.unanswered.get_mut(&publisher_seq).expect("it was found just now");
             entry.sent = true;
@@ -253,6 +273,10 @@ impl Machine {
     }
 }
 
+/// Silence after which a result is missed, milliseconds (K3).
+const RESULT_MS_MAX: u64 = 3_000;
+/// What a slow network takes; results of large contents are missed later.
+const UPLOAD_BYTES_PER_MS: u64 = 16;
 /// Bytes of a publish request besides its content, as a rule.
 const ENVELOPE_BYTES: usize = 256;
 

@@ -90,7 +90,8 @@ impl Machine {
     pub fn deadline_ms(&self) -> Option<u64> {
         let pauses = [self.publishes.pause_until_ms(), self.subscriptions.pause_until_ms()];
         let pause = self.open_session().and(pauses.into_iter().flatten().min());
-        [self.phase.deadline_ms(), self.publishes.deadline_ms(), pause].into_iter().flatten().min()
+        let connection = self.phase.deadline_ms(self.publishes.awaited());
+        [connection, self.publishes.deadline_ms(), pause].into_iter().flatten().min()
     }
 
     /// Time has passed.

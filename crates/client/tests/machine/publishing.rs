@@ -21,6 +21,42 @@ fn a_publish_carries_its_stamp_and_gets_its_result() {
 }
 
 #[test]
+fn a_missing_result_has_the_server_pinged_and_given_up() {
+    let mut scene = Scene::connected();
+    scene.advance(10_000);
+    scene.publish("/a", "1");
+    assert_eq!(scene.effects().len(), 1);
+    scene.advance(2_000);
+    scene.publish("/a", "2");
+    assert_eq!(scene.effects().len(), 1);
+    scene.advance(999);
+    assert!(scene.effects().is_empty());
+    scene.advance(1);
+    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#], "3 s after the first one");
+    scene.frame(r#"{"op":"pong"}"#);
+    scene.advance(3_000);
+    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#]);
+    scene.advance(4_999);
+    assert!(scene.events().is_empty());
+    scene.advance(1);
+    assert_eq!(scene.effects(), ["close"]);
+    assert_eq!(scene.events(), ["SERVER_DOWN a:1: nothing was heard from the server"]);
+}
+
+#[test]
+fn large_contents_have_time_to_arrive() {
+    let mut scene = Scene::connected();
+    for _ in 0..32 {
+        scene.publish("/a", &"x".repeat(1_000));
+    }
+    scene.effects();
+    scene.advance(4_999);
+    assert!(scene.effects().is_empty(), "16 bytes a millisecond");
+    scene.advance(1);
+    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#]);
+}
+
+#[test]
 fn refusals_that_would_come_again_are_final() {
     for (status, code, name, told) in [
         ("DENIED", 4034, "publish_denied", "PUBLISH_DENIED 1 4034"),
