@@ -12,6 +12,7 @@ use sterna_model::DeliveryMode;
 use sterna_replica::{Incarnation, Lineage, NodeId, Nonce, Role, Settings, Slot, Status};
 
 use crate::metrics::CoreMetrics;
+use crate::peers::Peers;
 use crate::status::VERSION;
 
 /// What the configuration says of the cluster.
@@ -153,8 +154,11 @@ impl ClusterStatus {
         self.linked.load(Relaxed)
     }
 
-    pub(crate) fn update(&self, status: &CoreStatus, links: usize, metrics: &CoreMetrics) {
+    pub(crate) fn update(&self, status: &CoreStatus, peers: &Peers, metrics: &CoreMetrics) {
+        let (links, seeds) = (peers.len(), self.settings.seeds);
+        let seeds_present = peers.seeds(seeds) + usize::from(self.is_seed());
         metrics.links.set(links as u64);
+        metrics.seeds_missing.set(u64::from(seeds) - seeds_present as u64);
         metrics.log_bytes.set(status.log_bytes as u64);
         metrics.batches_waiting.set(status.batches_waiting as u64);
         metrics.batches_forwarded.set(status.batches_forwarded);

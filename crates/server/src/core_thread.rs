@@ -192,7 +192,7 @@ impl CoreThread {
         metrics.cache_bytes.set(sizes.cache_bytes as u64);
         metrics.epoch.set(self.core.epoch().0);
         let status = self.core.status();
-        self.cluster.update(&status, self.peers.len(), metrics);
+        self.cluster.update(&status, &self.peers, metrics);
         let lineage = status.replica.map_or(Lineage::NONE, |replica| replica.lineage);
         if let Some(lineages) = &self.lineages
             && lineage > self.lineage_told

@@ -123,6 +123,8 @@ pub(crate) struct CoreMetrics {
     pub(crate) has_leader: Gauge,
     pub(crate) elections: Gauge,
     pub(crate) links: Gauge,
+    /// Seeds without a link.
+    pub(crate) seeds_missing: Gauge,
     pub(crate) batches_waiting: Gauge,
     pub(crate) batches_forwarded: Gauge,
     pub(crate) log_bytes: Gauge,

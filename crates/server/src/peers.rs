@@ -63,6 +63,11 @@ impl Peers {
     pub(crate) fn len(&self) -> usize {
         self.links.len()
     }
+
+    /// Those of them that go to one of the first `seeds` slots.
+    pub(crate) fn seeds(&self, seeds: u16) -> usize {
+        self.links.range(..seeds).count()
+    }
 }
 
 fn from_link(channel: sterna_link::Channel) -> Channel {

@@ -97,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::ClusterSettings;
+    use crate::peers::Peers;
 
     #[test]
     fn a_member_is_ready_between_its_start_and_its_drain_while_it_has_a_quorum() {
@@ -125,7 +126,7 @@ mod tests {
             batches_forwarded: 0,
             elections: 0,
         };
-        cluster.update(&alone, 0, &CoreMetrics::default());
+        cluster.update(&alone, &Peers::default(), &CoreMetrics::default());
         assert_eq!(told("/health/ready"), (200, body("ok")));
         assert_eq!(told("/health"), (200, body("ok")));
         status.begin_drain();

@@ -98,6 +98,11 @@ const CLUSTER: &[Family] = &[
         Gauge(|f| f.core.links.value() as f64),
     ),
     family(
+        "sterna_cluster_seeds_missing",
+        "Seeds to which this member has no link; itself is not missing.",
+        Gauge(|f| f.core.seeds_missing.value() as f64),
+    ),
+    family(
         "sterna_cluster_batches_waiting",
         "Batches of publishes of this member that are not committed yet.",
         Gauge(|f| f.core.batches_waiting.value() as f64),
