@@ -24,7 +24,6 @@ mod sleep;
 mod status;
 mod trace;
 
-pub use admin::reference_markdown;
 pub use lifecycle::{ServeError, serve};
 pub use listen::BindError;
 pub use process::UserError;

@@ -1,40 +1,57 @@
 //! Suites that judge the release binary from outside: browsers, foreign clients, conformance suites.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::Result;
-use crate::program::{run as run_program, target_directory};
+use crate::lanes::{self, Job};
+use crate::program::target_directory;
 
-/// Runs `run` of every folder of `tests/`, in the order of their names, with the path of the release binary in
-/// `STERNA_BINARY`. A suite that lacks a tool fails and says which: what is skipped silently is not tested.
+/// It takes longest, most of it waiting, so it begins first.
+const LONGEST: &str = "cluster";
+
+/// Runs `run` of every folder of `tests/` with the path of the release binary in `STERNA_BINARY`. A suite that lacks a
+/// tool fails and says which: what is skipped silently is not tested.
 ///
 /// # Errors
-/// The first suite that failed.
+/// The suites that failed.
 pub(crate) fn run(root: &Path) -> Result {
-    let binary = target_directory(root)?.join("release/sterna");
+    let target = target_directory(root)?;
     let suites = suites(&root.join("tests"))?;
-    for suite in &suites {
-        println!("--- {}", suite.display());
-        let mut command = Command::new(suite);
-        let folder = suite.parent().expect("a suite is a file in a folder");
-        run_program(command.current_dir(folder).env("STERNA_BINARY", &binary))?;
-    }
-    println!("{} suites", suites.len());
+    let count = suites.len();
+    let job = |name: String| {
+        let folder = root.join("tests").join(&name);
+        let mut command = Command::new(folder.join("run"));
+        command.current_dir(folder).env("STERNA_BINARY", target.join("release/sterna"));
+        Job { name, command }
+    };
+    lanes::run(suites.into_iter().map(job).collect(), &target.join("e2e"))?;
+    println!("{count} suites");
     Ok(())
 }
 
-fn suites(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
+/// Names of the suites, the longest first.
+fn suites(folder: &Path) -> Result<Vec<String>> {
     let mut suites = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let script = entry?.path().join("run");
-        if script.exists() {
-            suites.push(script);
+        let entry = entry?;
+        if entry.path().join("run").exists() {
+            suites.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
-    suites.sort();
+    suites.sort_by_key(|name| (name != LONGEST, name.clone()));
     Ok(suites)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_suite_begins() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let suites = suites(&root.join("tests")).unwrap();
+        assert_eq!(suites[0], LONGEST);
+        assert!(suites.len() > 1, "{suites:?}");
+    }
 }

@@ -10,8 +10,10 @@ mod ci;
 mod deny;
 mod docs;
 mod e2e;
+mod lanes;
 mod program;
 mod sbom;
+mod test;
 mod tidy;
 mod tree;
 

@@ -58,6 +58,7 @@ impl Family {
     }
 
     /// Name of the label, if it has one.
+    #[cfg(test)]
     pub(super) fn label(&self) -> Option<&'static str> {
         match self.reading {
             Reading::Counters(label, _) | Reading::Gauges(label, _) => Some(label),
@@ -66,6 +67,7 @@ impl Family {
     }
 
     /// Unit, as the name says it; none for plain numbers.
+    #[cfg(test)]
     pub(super) fn unit(&self) -> Option<&'static str> {
         let name = self.name.strip_suffix("_total").unwrap_or(self.name);
         ["bytes", "seconds"].into_iter().find(|unit| name.ends_with(&format!("_{unit}")))

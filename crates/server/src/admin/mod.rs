@@ -6,16 +6,16 @@ mod exposition;
 mod families;
 mod figures;
 mod interface;
-mod reference;
 mod serve;
 mod statistics;
 mod table;
 
 pub(crate) use figures::{Bounds, Figures};
 pub(crate) use interface::{Interface, Kind};
-pub use reference::reference_markdown;
 pub(crate) use serve::{Admin, CONNECTIONS_MAX, Setup, start};
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod serving_tests;
 #[cfg(test)]

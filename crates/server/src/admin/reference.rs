@@ -1,6 +1,7 @@
 //! The page about the metrics, made from their table.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::table::SECTIONS;
 
@@ -20,8 +21,7 @@ what is open, are at most a tenth of a second old.
 ";
 
 /// The reference page of the metrics, Markdown.
-#[must_use]
-pub fn reference_markdown() -> String {
+pub(super) fn reference_markdown() -> String {
     let mut page = HEAD.to_owned();
     for (title, families) in SECTIONS {
         let _ = write!(
@@ -37,29 +37,19 @@ pub fn reference_markdown() -> String {
     page
 }
 
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
+#[test]
+fn no_cell_breaks_its_table() {
+    let page = reference_markdown();
+    assert!(page.lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 6));
+}
 
-    use super::*;
-
-    #[test]
-    fn no_cell_breaks_its_table() {
-        let page = reference_markdown();
-        assert!(page.lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 6));
+/// `UPDATE=1 cargo test` writes it anew.
+#[test]
+fn the_page_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, reference_markdown()).unwrap();
     }
-
-    /// `UPDATE=1 cargo test` writes it anew.
-    #[test]
-    fn the_page_is_fresh() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, reference_markdown()).unwrap();
-        }
-        let found = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            found == reference_markdown(),
-            "metrics.md is not fresh: UPDATE=1 cargo test -p sterna-server"
-        );
-    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == reference_markdown(), "metrics.md is not fresh: run `cargo xtask docs`");
 }

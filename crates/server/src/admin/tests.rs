@@ -6,9 +6,10 @@ use std::sync::Arc;
 use sterna_config::Config;
 use sterna_model::DeliveryMode;
 
+use super::exposition;
 use super::figures::{Bounds, Figures};
+use super::reference::reference_markdown;
 use super::table::families;
-use super::{exposition, reference_markdown};
 use crate::clock::Clock;
 use crate::cluster::{ClusterSettings, ClusterStatus};
 use crate::metrics::{CoreMetrics, Gauge, ShardMetrics};
