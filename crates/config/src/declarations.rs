@@ -53,7 +53,7 @@ configuration! {
     pub process: Process, "Process" {
         /// I/O threads; each owns its connections.
         "IoThreads" | "Workgroups" => io_threads: Option<usize>
-            = Maybe("CPU cores", Count(1, 1024)), "CPU cores", Restart;
+            = Maybe("CPU cores", Count(1, 64)), "CPU cores", Restart;
         /// User to become after the addresses are bound (so that a server started as root can use port 443).
         "RunAsUser" => run_as_user: Option<String>
             = Maybe("", Text(256)), "", Restart;

@@ -2,8 +2,10 @@
 
 mod acceptor;
 mod admin;
+mod certificates;
 mod clock;
 mod cluster;
+mod container;
 mod core_thread;
 mod delivery;
 mod elsewhere;

@@ -12,6 +12,7 @@ use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::Signals;
 use sterna_config::{Config, ConfigError, Loaded};
 
+use crate::container;
 use crate::listen::{BindError, Bound};
 use crate::member::Member;
 use crate::process::{UserError, become_user, notify_supervisor, raise_descriptors};
@@ -151,6 +152,7 @@ fn advise(loaded: &Loaded, port: Option<u16>) {
     }
     let config = &loaded.config;
     warn_of_default_token(config);
+    container::warn_of_small_limit(config.limits.memory_bytes as u64);
     if let Some(port) = port {
         let token = if config.uses_default_token() { "some-token" } else { "YOUR-TOKEN" };
         tracing::info!("console    http://localhost:{port}/console.html");

@@ -14,6 +14,7 @@ use sterna_replica::Lineage;
 
 use crate::acceptor::{Acceptor, Listener, StopAcceptor};
 use crate::admin::{self, Admin, Bounds, Figures};
+use crate::certificates::Certificates;
 use crate::clock::Clock;
 use crate::cluster::{ClusterSettings, ClusterStatus};
 use crate::core_thread::CoreThread;
@@ -107,8 +108,10 @@ impl Member {
         let links = links.map(|settings| start_links(settings, core_orders.clone())).transpose()?;
         let bounds = bounds(config, shards, descriptors);
         let refused = Arc::new(Gauge::default());
-        let figures =
-            Arc::new(Figures { shards: metrics, core: core_metrics, refused, status, log, bounds, clock });
+        let (shards, core, certificates) = (metrics, core_metrics, Certificates::default());
+        certificates.take(config, Clock::unix_ms() / 1000);
+        let figures = Figures { shards, core, refused, status, log, bounds, certificates, clock };
+        let figures = Arc::new(figures);
         let admin = admin::start(admin::Setup {
             interfaces: bound.interfaces,
             figures: figures.clone(),
@@ -177,6 +180,7 @@ impl Member {
             links.set_tls(tls);
         }
         self.admin.reload(settings.tls.clone());
+        self.figures.certificates.take(config, Clock::unix_ms() / 1000);
         for shard in &self.shards {
             shard.send(ToShard::Reload(settings.clone()));
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::certificates::Certificates;
 use crate::clock::Clock;
 use crate::metrics::{CoreMetrics, Gauge, Histogram, ShardMetrics, Times};
 use crate::status::MemberStatus;
@@ -16,6 +17,7 @@ pub(crate) struct Figures {
     pub(crate) status: Arc<MemberStatus>,
     pub(crate) log: Queue,
     pub(crate) bounds: Bounds,
+    pub(crate) certificates: Certificates,
     pub(crate) clock: Clock,
 }
 

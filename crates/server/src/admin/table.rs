@@ -49,6 +49,11 @@ const MEMBER: &[Family] = &[
         Gauge(|f| f.core.epoch.value() as f64),
     ),
     family(
+        "sterna_tls_certificate_expiry_timestamp_seconds",
+        "Unix time at which the certificate that clients, or members, are shown expires; absent without TLS.",
+        Gauges("shown_to", certificate_expiries),
+    ),
+    family(
         "sterna_log_lines_lost_total",
         "Log lines that were given up because the disk, or the reader of stdout, was full or too slow.",
         Counter(|f| f.log.lost() as f64),
@@ -343,6 +348,10 @@ const LEADER: u64 = 4;
 /// Names of the roles, in the order of their numbers.
 const ROLES: [&str; 5] = ["apart", "blank", "learner", "follower", "leader"];
 
+fn certificate_expiries(figures: &Figures) -> Labelled {
+    labelled(figures.certificates.expiries_s())
+}
+
 fn role(figures: &Figures) -> Labelled {
     let role = figures.core.role.value();
     labelled([0, 1, 2, 3, 4].map(|number| (ROLES[number as usize], u64::from(number == role))))
@@ -367,6 +376,6 @@ fn recoveries_by_result(figures: &Figures) -> Labelled {
     ])
 }
 
-fn labelled<const N: usize>(values: [(&str, u64); N]) -> Labelled {
+fn labelled<'a>(values: impl IntoIterator<Item = (&'a str, u64)>) -> Labelled {
     values.into_iter().map(|(label, value)| (label.to_owned(), value as f64)).collect()
 }

@@ -10,6 +10,7 @@ use super::exposition;
 use super::figures::{Bounds, Figures};
 use super::reference::reference_markdown;
 use super::table::families;
+use crate::certificates::Certificates;
 use crate::clock::Clock;
 use crate::cluster::{ClusterSettings, ClusterStatus};
 use crate::metrics::{CoreMetrics, Gauge, ShardMetrics};
@@ -28,6 +29,7 @@ pub(super) fn figures() -> Figures {
         status: Arc::new(status),
         log: Queue::start(Vec::new()).unwrap(),
         bounds: Bounds { connections: 1000, descriptors: 1024, memory_bytes: 1 << 24, cache_bytes: 1 << 23 },
+        certificates: Certificates::default(),
         clock,
     }
 }
