@@ -1,6 +1,6 @@
 //! Opens a link: finds the member, connects and proves itself on each of its three ports.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::AsyncReadExt;
@@ -35,16 +35,30 @@ pub(crate) enum DialError {
     NotChosen(io::Error),
 }
 
+impl DialError {
+    /// Whether the member is not running, as far as anybody can say: what is only slow may be there.
+    pub(crate) fn is_absence(&self) -> bool {
+        match self {
+            Self::Name(error) => error.kind() != ErrorKind::TimedOut,
+            Self::Connect(error) => matches!(
+                error.kind(),
+                ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
+            ),
+            Self::Handshake(..) | Self::Restarted | Self::NotChosen(_) => false,
+        }
+    }
+}
+
 /// The addresses of an entry, looked up anew.
 pub(crate) async fn resolve(entry: &Entry) -> io::Result<Vec<SocketAddr>> {
     let found = timeout(RESOLVE_TIMEOUT, lookup_host((entry.host.as_str(), entry.port))).await??;
     let found: Vec<_> = found.take(ADDRESSES_MAX).collect();
-    if found.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(found) }
+    if found.is_empty() { Err(ErrorKind::NotFound.into()) } else { Ok(found) }
 }
 
 /// Connects to the first address that answers.
 pub(crate) async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
-    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    let mut failed = io::Error::from(ErrorKind::NotFound);
     for address in addresses {
         match timeout(CONNECT_TIMEOUT, TcpStream::connect(*address)).await {
             Ok(Ok(tcp)) => return Ok((tcp, *address)),
@@ -80,7 +94,7 @@ pub(crate) async fn dial(context: &Context, slot: u16) -> Result<Candidate, Dial
 pub(crate) async fn be_chosen(context: &Context, log: &mut Stream) -> io::Result<()> {
     match timeout(context.settings.handshake, log.read_u8()).await?? {
         CHOSEN => Ok(()),
-        _ => Err(io::ErrorKind::InvalidData.into()),
+        _ => Err(ErrorKind::InvalidData.into()),
     }
 }
 

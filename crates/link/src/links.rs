@@ -20,7 +20,7 @@ use crate::limit::{LOOKUP_STOP_TIMEOUT, LOOKUPS_MAX};
 use crate::listen;
 use crate::remote::{Input, Remote};
 use crate::settings::{Entry, LinkSettings, SettingsError};
-use crate::status::{Counters, LinkStatus, RemoteStatus};
+use crate::status::{Contact, Counters, RemoteStatus};
 use crate::tls::LinkTls;
 
 /// The links cannot be started.
@@ -56,7 +56,7 @@ pub struct LinkWatch(Arc<[Watched]>);
 struct Watched {
     slot: u16,
     member: String,
-    link: watch::Receiver<Option<LinkStatus>>,
+    contact: watch::Receiver<Contact>,
     counters: Arc<Counters>,
 }
 
@@ -111,9 +111,14 @@ async fn begin(
     let context = Arc::new(context);
     let mut watched = Vec::with_capacity(inboxes.len());
     for Inbox { slot, sender, receiver } in inboxes {
-        let (status, link) = watch::channel(None);
+        let (status, contact) = watch::channel(Contact::default());
         let member = context.settings.members[usize::from(slot)].clone();
-        watched.push(Watched { slot, member, link, counters: context.counters[usize::from(slot)].clone() });
+        watched.push(Watched {
+            slot,
+            member,
+            contact,
+            counters: context.counters[usize::from(slot)].clone(),
+        });
         tokio::spawn(Remote::new(context.clone(), slot, receiver, sender, status).run());
     }
     let purposes = [Purpose::Log, Purpose::Forward, Purpose::Transfer, Purpose::Admin];
@@ -166,10 +171,20 @@ impl LinkWatch {
         let read = |watched: &Watched| RemoteStatus {
             slot: watched.slot,
             member: watched.member.clone(),
-            link: watched.link.borrow().clone(),
+            link: match &*watched.contact.borrow() {
+                Contact::Linked(link) => Some(link.clone()),
+                Contact::Sought | Contact::Absent => None,
+            },
             traffic: watched.counters.read(),
         };
         self.0.iter().map(read).collect()
+    }
+
+    /// Whether all other members were looked for, and none of them is running: a name without an address, or a machine that
+    /// refuses. One that does not answer may be there.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.0.iter().all(|watched| matches!(*watched.contact.borrow(), Contact::Absent))
     }
 }
 

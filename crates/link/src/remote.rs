@@ -21,7 +21,7 @@ use crate::event::{Channel, LinkEvent};
 use crate::handshake::LinkId;
 use crate::limit::{ARRIVING_MAX, DIAL_PAUSE_MAX, DIAL_PAUSE_MIN, UNREACHABLE_NOTICE};
 use crate::running::Running;
-use crate::status::LinkStatus;
+use crate::status::{Contact, LinkStatus};
 use crate::stream::Stream;
 
 /// What can happen to a member's task.
@@ -80,7 +80,7 @@ struct Arriving {
 pub(crate) struct Remote {
     context: Arc<Context>,
     slot: u16,
-    status: watch::Sender<Option<LinkStatus>>,
+    status: watch::Sender<Contact>,
     inbox: UnboundedReceiver<Input>,
     /// The other end of `inbox`.
     own: UnboundedSender<Input>,
@@ -107,7 +107,7 @@ impl Remote {
         slot: u16,
         inbox: UnboundedReceiver<Input>,
         own: UnboundedSender<Input>,
-        status: watch::Sender<Option<LinkStatus>>,
+        status: watch::Sender<Contact>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -180,6 +180,7 @@ impl Remote {
         }
         self.dialling = None;
         self.dial_later();
+        self.status.send_replace(if error.is_absence() { Contact::Absent } else { Contact::Sought });
         tracing::debug!(member = self.member(), %error, "no link yet");
         let Unreachable { since, told } = self.unreachable;
         if !told && since.elapsed() >= UNREACHABLE_NOTICE {
@@ -258,7 +259,7 @@ impl Remote {
         let Process { nonce, software: version, .. } = candidate.process.clone();
         tracing::info!(member = self.member(), %address, dialled, %version, "link is up");
         let since = SystemTime::now();
-        self.status.send_replace(Some(LinkStatus { since, address, dialled, nonce, version }));
+        self.status.send_replace(Contact::Linked(LinkStatus { since, address, dialled, nonce, version }));
         self.unreachable.told = false;
         self.links += 1;
         self.link = Some(Running::start(&self.context, self.slot, self.links, candidate, &self.own));
@@ -280,7 +281,7 @@ impl Remote {
         let Some(link) = self.link.take() else { return Duration::ZERO };
         let lived = link.since.elapsed();
         link.end(end).await;
-        self.status.send_replace(None);
+        self.status.send_replace(Contact::Sought);
         self.unreachable.since = Instant::now();
         self.context.tell(LinkEvent::Down { slot: self.slot });
         match end {
@@ -298,7 +299,7 @@ impl Remote {
         if let Some(link) = self.link.take() {
             link.close().await;
         }
-        self.status.send_replace(None);
+        self.status.send_replace(Contact::Sought);
     }
 }
 

@@ -19,6 +19,17 @@ pub struct RemoteStatus {
     pub traffic: [Traffic; 3],
 }
 
+/// How a member stands with another one.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Contact {
+    /// It is looked for; perhaps it is there.
+    #[default]
+    Sought,
+    /// Its name, or its machine, said that it is not there.
+    Absent,
+    Linked(LinkStatus),
+}
+
 /// A link that is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkStatus {

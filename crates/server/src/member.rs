@@ -34,7 +34,7 @@ use crate::trace::Queue;
 
 /// Descriptors that are neither clients nor a shard's: files, listeners, monitoring.
 const OWN_DESCRIPTORS: u64 = 64 + 2 * admin::CONNECTIONS_MAX as u64;
-/// A member that finds no other one for so long is the first.
+/// A member that has looked for all others for so long, and found that none is running, is the first.
 const ALONE: Duration = Duration::from_secs(1);
 /// A member that joins a cluster is hidden from clients for so long at most.
 const HIDDEN_MAX: Duration = Duration::from_secs(15);
@@ -136,7 +136,8 @@ impl Member {
     /// Whether clients are better sent to this member than not, `waited` after its start. One that joins a cluster
     /// stays hidden until it has the messages and nobody waits for it, but not so long that a liveness probe ends it.
     pub(crate) fn may_open(&self, waited: Duration) -> bool {
-        let is_alone = !self.cluster.was_linked() && waited >= ALONE;
+        let is_alone = || self.links.as_ref().is_none_or(|links| links.watch().is_alone());
+        let is_alone = waited >= ALONE && !self.cluster.was_linked() && is_alone();
         self.cluster.is_settled() || is_alone || waited >= HIDDEN_MAX
     }
 

@@ -41,6 +41,24 @@ fn a_member_whose_name_the_other_cannot_resolve_is_linked_all_the_same() {
 }
 
 #[test]
+fn a_member_is_alone_when_nobody_else_is_running_but_not_while_somebody_may_be() {
+    let mut list = members(3);
+    list[2] = format!("pod-2.invalid:{}", free_ports());
+    let first = Member::start(settings(0, &list));
+    wait_until("a machine refuses, a name has no address", || first.watch.is_alone());
+    let _second = Member::start(settings(1, &list));
+    first.up(1);
+    wait_until("somebody is there", || !first.watch.is_alone());
+
+    // Accepts, and says nothing: as a machine that is slow does.
+    let list = members(2);
+    let silent = std::net::TcpListener::bind(&list[1]).unwrap();
+    let member = Member::start(settings(0, &list));
+    let _dials = [silent.accept().unwrap(), silent.accept().unwrap()];
+    assert!(!member.watch.is_alone(), "the first dial has failed by the second one");
+}
+
+#[test]
 fn a_member_that_comes_back_has_another_nonce() {
     let ([low, high], [to_high, _]) = linked_pair();
     let list: Vec<String> = [&high, &low].map(|member| member.watch.read()[0].member.clone()).into();
