@@ -1,4 +1,5 @@
-"""The manifests of deploy/: rendered from the chart, and deploy/kubernetes, which is written from it."""
+"""The manifests of deploy/: rendered from the chart; deploy/kubernetes, which is written from it; and the chart's copies of
+deploy/observability, because helm warns of links."""
 
 import pathlib
 import re
@@ -9,6 +10,8 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/helm/sterna"
 KUBERNETES = ROOT / "deploy/kubernetes"
+OBSERVABILITY = ROOT / "deploy/observability"
+COPIES = ("alerts.yaml", "dashboard.json")
 HEAD = "# Written from deploy/helm/sterna by `tests/deploy/run --write`; change it there.\n"
 # Further files of deploy/kubernetes: what the chart is asked for, and which template gives the file.
 OPTIONAL = {
@@ -55,7 +58,12 @@ def plain():
     return {KUBERNETES / name: text.rstrip() + "\n" for name, text in files.items()}
 
 
+def copies():
+    """What the chart is to have of deploy/observability: text by path."""
+    return {CHART / "files" / name: (OBSERVABILITY / name).read_text() for name in COPIES}
+
+
 if __name__ == "__main__":
-    for path, text in plain().items():
+    for path, text in (copies() | plain()).items():
         path.write_text(text)
         print("wrote", path.relative_to(ROOT))

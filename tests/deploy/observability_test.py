@@ -9,9 +9,9 @@ import urllib.request
 
 import yaml
 
+from manifests import OBSERVABILITY as FOLDER
 from manifests import ROOT
 
-FOLDER = ROOT / "deploy/observability"
 PAGES = "https://github.com/sterna-mq/sterna/blob/main/docs/runbook/"
 # What Prometheus adds to each series, and what it keeps itself.
 LABELS_OF_PROMETHEUS = {"namespace", "job", "instance"}
@@ -107,6 +107,20 @@ class Observability(unittest.TestCase):
             cells = {(column, row) for column in columns for row in rows}
             self.assertFalse(cells & taken, panel["title"])
             taken |= cells
+
+    def test_every_alert_looks_at_one_job(self):
+        """For which the chart puts the release."""
+        for rule in self.rules():
+            for name, matchers in selectors(rule["expr"]):
+                with self.subTest(rule["alert"], series=name):
+                    self.assertIn(("job", "=", "sterna"), matchers)
+
+    def test_every_alert_fires_in_a_story(self):
+        tests = yaml.safe_load((FOLDER / "alerts_test.yaml").read_text())["tests"]
+        told = {case["alertname"] for test in tests for case in test.get("alert_rule_test", []) if case["exp_alerts"]}
+        for case in (case for test in tests for case in test.get("promql_expr_test", [])):
+            told |= {name for sample in case["exp_samples"] for name in re.findall(r'alertname="(\w+)"', sample["labels"])}
+        self.assertEqual({rule["alert"] for rule in self.rules()} - told, set())
 
     def test_the_rules_do_what_they_say(self):
         subprocess.run(["promtool", "check", "rules", FOLDER / "alerts.yaml"], check=True, stdout=subprocess.DEVNULL)

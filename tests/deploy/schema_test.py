@@ -12,8 +12,14 @@ TUTORIAL = [
     *(ROOT / "crates/sterna/tests/cluster/fixtures").glob("*.yaml"),
     *(pathlib.Path(__file__).parent / "tutorial").glob("*.yaml"),
 ]
-# Kinds of the Prometheus Operator, of which the schemas know nothing.
-FOREIGN = {"ServiceMonitor", "PrometheusRule"}
+# Kinds of the Prometheus Operator, of which the schemas know nothing: the fields of `spec` that we use, those that must be
+# there, and the same for what is in their lists.
+FOREIGN = {
+    "ServiceMonitor": ({"jobLabel", "selector", "endpoints"}, {"selector", "endpoints"}),
+    "PrometheusRule": ({"groups"}, {"groups"}),
+}
+ENDPOINT = {"port", "interval", "basicAuth", "relabelings"}
+RULE = {"alert", "expr", "for", "labels", "annotations"}
 VARIANTS = {
     "default": [],
     "autoscaled": ["autoscaling.enabled=true"],
@@ -32,15 +38,48 @@ VARIANTS = {
         "priorityClassName=high",
         "extraVolumes[0].name=keys,extraVolumes[0].configMap.name=keys",
         "extraVolumeMounts[0].name=keys,extraVolumeMounts[0].mountPath=/etc/keys",
+        "parameters.LogFolder=/etc/keys",
+        f"image.digest=sha256:{64 * '0'}",
+        "service.loadBalancerClass=example.com/inside",
+        "service.loadBalancerSourceRanges[0]=10.0.0.0/8",
+        "monitoring.serviceMonitor.basicAuth.username.name=sterna,monitoring.serviceMonitor.basicAuth.username.key=user",
+        "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey=rack",
+        "topologySpreadConstraints[0].topologyKey=rack,topologySpreadConstraints[0].maxSkew=1",
+        "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
+        "serviceAccount.name=sterna",
+        "podSecurityContext.runAsUser=null",
+        "terminationGracePeriodSeconds=60",
+        "revisionHistoryLimit=3",
+        "extraEnv[0].name=TZ,extraEnv[0].value=UTC",
     ],
-    "within the cluster": ["service.type=ClusterIP", "networkPolicy.enabled=false"],
 }
+VARIANTS["all of it"] = [value for values in VARIANTS.values() for value in values]
+VARIANTS["within the cluster"] = ["service.type=ClusterIP", "networkPolicy.enabled=false"]
 
 
 def judge(document, version):
     """Nothing if the document is what that version of Kubernetes takes, without a field that it does not know."""
-    if document["kind"] not in FOREIGN:
+    if document["kind"] in FOREIGN:
+        judge_foreign(document)
+    else:
         kubernetes_validate.validate(document, version, strict=True)
+
+
+def judge_foreign(document):
+    """As far as it goes: kind, version, and which fields there are."""
+    spec = document["spec"]
+    fields, required = FOREIGN[document["kind"]]
+    assert document["apiVersion"] == "monitoring.coreos.com/v1"
+    assert required <= spec.keys() <= fields, spec.keys()
+    for endpoint in spec.get("endpoints", []):
+        assert {"port"} <= endpoint.keys() <= ENDPOINT, endpoint
+    for group in spec.get("groups", []):
+        assert group.keys() == {"name", "rules"}, group.keys()
+        for rule in group["rules"]:
+            assert RULE - {"for"} <= rule.keys() <= RULE, rule
+            assert all(isinstance(rule[field], str) for field in ("alert", "expr")), rule
+    labels = [*document["metadata"]["labels"].values(), *spec.get("selector", {}).get("matchLabels", {}).values()]
+    assert all(isinstance(label, str) for label in labels), labels
 
 
 class Schemas(unittest.TestCase):
@@ -72,3 +111,10 @@ class Schemas(unittest.TestCase):
         for version in VERSIONS:
             with self.subTest(version), self.assertRaises(kubernetes_validate.ValidationError):
                 judge(document, version)
+
+    def test_a_misspelt_field_of_a_foreign_kind_is_found(self):
+        [document] = objects([(KUBERNETES / "optional/service-monitor.yaml").read_text()])
+        judge(document, VERSIONS[0])
+        document["spec"]["endpoint"] = document["spec"].pop("endpoints")
+        with self.assertRaises(AssertionError):
+            judge(document, VERSIONS[0])

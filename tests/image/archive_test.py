@@ -39,7 +39,7 @@ assert archive.name == f"sterna-{version}-{image['architecture']}.oci.tar", arch
 with tempfile.TemporaryDirectory() as folder:
     with tarfile.open(archive) as layout:
         layout.extractall(folder)
-    read("umoci", "unpack", "--image", f"{folder}:{version}", bundle)
+    read("umoci", "unpack", "--image", f"{folder}:docker.io/library/sterna:{version}", bundle)
 root = bundle / "rootfs"
 files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
 unpacked = sum(path.stat().st_size for path in files)

@@ -17,7 +17,7 @@ dpkg-deb --control "$package" "$folder/control"
 (cd "$root" && find . -type f -printf '%m %P\n' | sort -k 2) >"$folder/files"
 diff - "$folder/files" <<'FILES' || fail "these files are not those of the documents"
 644 etc/default/sterna
-644 etc/sterna/sterna.conf
+640 etc/sterna/sterna.conf
 755 usr/bin/sterna
 644 usr/lib/systemd/system/sterna.service
 644 usr/lib/sysusers.d/sterna.conf
@@ -31,6 +31,8 @@ FILES
 # An upgrade restarts what runs (`try-restart`); nothing else starts a server whose token is public.
 ! grep -q 'deb-systemd-invoke start' "$folder/control/postinst" || fail "the installation starts the server"
 cmp sterna.conf "$root/etc/sterna/sterna.conf"
+awk '/systemd-sysusers/ { user = 1 } /chgrp sterna .*sterna.conf/ { group = user } END { exit !group }' "$folder/control/postinst" ||
+    fail "the server could not read its configuration"
 
 # The unit: no unknown words; as few rights as its comments say; the user that it names.
 unit=$root/usr/lib/systemd/system/sterna.service

@@ -46,7 +46,7 @@ fn a_container_sees_what_it_would_see_in_a_pod() {
     // SIGTERM goes to process 1: the shells on the way must have become the server.
     assert_eq!(seen(&["cat", "/proc/1/comm"]), "sterna");
     let log = cluster.log(0);
-    assert!(log.contains("MIGRATORYDATA_JAVA_EXTRA_OPTS is ignored"), "{log}");
+    assert!(log.contains("MIGRATORYDATA_JAVA_EXTRA_OPTS): ignored"), "{log}");
     assert!(log.contains(&format!("-DClusterMemberListen=migratorydata-0.{domain}:8801")), "{log}");
     assert!(log.contains(&format!(",migratorydata-4.{domain}:8801")), "five members are listed: {log}");
     assert_eq!(cluster.restarts(0), 0);

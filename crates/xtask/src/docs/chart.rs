@@ -23,6 +23,13 @@ const OF_THE_CHART: [&str; 14] = [
     "TlsKey",
 ];
 
+/// Parameters that do nothing in a pod of the chart, or stop it: it has its user from the start, and no HTTP interface.
+const NOT_IN_A_POD: [&str; 4] =
+    ["MonitorHTTP.Authentication", "MonitorHTTP.Encryption", "MonitorHTTP.Listen", "RunAsUser"];
+
+/// Words that the server knows, and refuses.
+const NOT_OFFERED: [(&str, &str); 1] = [("Entitlement", "Custom")];
+
 /// The whole schema. `outline` is the part written by hand, with `"PARAMETERS"` and `"SECRETS"` where those go.
 ///
 /// # Errors
@@ -33,6 +40,7 @@ pub(super) fn values_schema(outline: &str) -> Result<String> {
             && !parameter.secret
             && parameter.holds_path_of.is_none()
             && !OF_THE_CHART.contains(&parameter.name)
+            && !NOT_IN_A_POD.contains(&parameter.name)
     };
     let open = parameters().iter().filter(is_open).map(|parameter| (parameter.name, schema(parameter)));
     let secrets = parameters().iter().filter_map(|parameter| {
@@ -58,10 +66,13 @@ fn fill(outline: &str, place: &str, members: impl Iterator<Item = (&'static str,
 }
 
 fn schema(parameter: &Parameter) -> Value {
-    let Parameter { help, accepts, default, .. } = parameter;
+    let Parameter { name, help, accepts, default, .. } = parameter;
     let later = if parameter.standing == Standing::Later { " Not used by this version yet." } else { "" };
     let default = if default.is_empty() { "none" } else { default };
     let mut schema = accepted(accepts);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.retain(|word| !NOT_OFFERED.iter().any(|(of, refused)| of == name && word == refused));
+    }
     schema["description"] = format!("{help}{later} Values: {accepts}. Default: {default}.").into();
     schema
 }
@@ -70,7 +81,10 @@ fn schema(parameter: &Parameter) -> Value {
 /// server judges at its start.
 fn accepted(words: &str) -> Value {
     if let Some((word, others)) = words.split_once(", or ").filter(|(word, _)| word.starts_with('`')) {
-        return json!({ "anyOf": [{ "enum": [word.trim_matches('`')] }, accepted(others)] });
+        let word = word.trim_matches('`');
+        let number = word.parse::<u64>().ok().map(Value::from);
+        let words: Vec<Value> = number.into_iter().chain([word.into()]).collect();
+        return json!({ "anyOf": [{ "enum": words }, accepted(others)] });
     }
     if let Some((minimum, maximum)) =
         bounds(words, &["a number from ", "seconds, from ", "milliseconds, from "])
@@ -164,6 +178,27 @@ mod tests {
         assert!(judged > 100, "{judged}");
     }
 
+    /// Whether a schema takes a number as a number.
+    fn takes(schema: &Value, number: u64) -> bool {
+        let is_within = schema["minimum"].as_u64().is_some_and(|minimum| minimum <= number)
+            && schema["maximum"].as_u64().is_some_and(|maximum| number <= maximum);
+        let is_listed = schema["enum"].as_array().is_some_and(|listed| listed.contains(&number.into()));
+        let alternatives = schema["anyOf"].as_array().into_iter().flatten();
+        is_within || is_listed || alternatives.into_iter().any(|schema| takes(schema, number))
+    }
+
+    #[test]
+    fn a_default_that_is_a_number_need_not_be_written_as_text() {
+        let mut judged = Vec::new();
+        for parameter in parameters().iter().filter(|parameter| parameter.standing != Standing::Ignored) {
+            if let Ok(number) = parameter.default.parse() {
+                assert!(takes(&accepted(&parameter.accepts), number), "{}", parameter.name);
+                judged.push(parameter.name);
+            }
+        }
+        assert!(judged.contains(&"MaxConnections") && judged.len() > 10, "{judged:?}");
+    }
+
     #[test]
     fn values_are_recognised_by_their_description() {
         assert_eq!(accepted("true or false"), json!({ "type": "boolean" }));
@@ -180,20 +215,23 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_keys_and_nothing_that_the_chart_sets_is_open() {
+    fn secrets_are_keys_and_what_is_not_the_users_is_left_out() {
         let schema = values_schema("{\n  \"a\": \"PARAMETERS\",\n  \"b\": \"SECRETS\"\n}\n").unwrap();
         let schema: Value = serde_json::from_str(&schema).unwrap();
         assert_eq!(schema["a"]["LogFormat"]["enum"], json!(["text", "json"]));
-        for name in OF_THE_CHART.into_iter().chain(["ClusterPassword", "ClusterPasswordFile", "LicenseKey"]) {
+        let secrets = ["ClusterPassword", "ClusterPasswordFile", "LicenseKey"];
+        for name in OF_THE_CHART.into_iter().chain(NOT_IN_A_POD).chain(secrets) {
             assert!(schema["a"][name].is_null(), "{name}");
         }
+        assert_eq!(schema["a"]["Entitlement"]["enum"], json!(["None", "Basic", "JWT"]));
         assert_eq!(schema["b"]["ClusterPasswordFile"]["type"], "string");
         assert!(values_schema("{}").is_err());
     }
 
     #[test]
-    fn what_the_chart_sets_is_declared() {
-        for name in OF_THE_CHART {
+    fn what_the_schema_leaves_out_is_declared() {
+        let words = NOT_OFFERED.map(|(name, _)| name);
+        for name in OF_THE_CHART.into_iter().chain(NOT_IN_A_POD).chain(words) {
             assert!(parameters().iter().any(|parameter| parameter.name == name), "{name}");
         }
     }

@@ -19,6 +19,21 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ include "sterna.headless" . }}.{{ .Release.Namespace }}.svc
 {{- end }}
 
+{{/* Refuses what the schema of the values cannot. */}}
+{{- define "sterna.judge" -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]{0,51}$" .Release.Name) }}
+{{- fail (printf "release name %s: objects are named after it, so it begins with a letter, has only a-z, 0-9 and -, and 52 characters at most" .Release.Name) }}
+{{- end }}
+{{- if and (ne (dig "LogFolder" "stdout" .Values.parameters) "stdout") (not .Values.extraVolumeMounts) }}
+{{- fail "parameters.LogFolder: the root of a pod cannot be written; mount a volume there with extraVolumes and extraVolumeMounts" }}
+{{- end }}
+{{- end }}
+
+{{- define "sterna.image" -}}
+{{- $image := .Values.image }}
+{{- $image.repository }}{{ ternary (print "@" $image.digest) (print ":" ($image.tag | default .Chart.AppVersion)) (ne $image.digest "") }}
+{{- end }}
+
 {{- define "sterna.members" -}}
 {{- $members := list }}
 {{- range until (int .Values.membersMax) }}
@@ -44,8 +59,8 @@ would shrink to one member. */}}
 {{- $replicas }}
 {{- end }}
 
-{{/* A value as the server reads it: numbers in full, and $( as it stands, not as a variable of Kubernetes. */}}
+{{/* A value as the server reads it: numbers in full, and $ as it stands, not as the variables of Kubernetes. */}}
 {{- define "sterna.text" -}}
 {{- $text := kindIs "float64" . | ternary (toJson .) (toString .) }}
-{{- $text | replace "$(" "$$(" }}
+{{- $text | replace "$" "$$" }}
 {{- end }}
