@@ -21,7 +21,7 @@ fn a_publish_carries_its_stamp_and_gets_its_result() {
 }
 
 #[test]
-fn a_missing_result_has_the_server_pinged_and_given_up() {
+fn a_missing_result_has_the_server_pinged_soon() {
     let mut scene = Scene::connected();
     scene.advance(10_000);
     scene.publish("/a", "1");
@@ -34,13 +34,10 @@ fn a_missing_result_has_the_server_pinged_and_given_up() {
     scene.advance(1);
     assert_eq!(scene.effects(), [r#"{"op":"ping"}"#], "3 s after the first one");
     scene.frame(r#"{"op":"pong"}"#);
-    scene.advance(3_000);
-    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#]);
-    scene.advance(4_999);
-    assert!(scene.events().is_empty());
+    scene.advance(2_999);
+    assert!(scene.effects().is_empty());
     scene.advance(1);
-    assert_eq!(scene.effects(), ["close"]);
-    assert_eq!(scene.events(), ["SERVER_DOWN a:1: nothing was heard from the server"]);
+    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#], "it is there, but the result is not");
 }
 
 #[test]
