@@ -93,8 +93,8 @@ def setUpModule():
 
 def write_files(node):
     """What every pod of a node finds: names and secrets."""
-    # What the headless service gives, ready or not.
-    hosts = [f"{address_of(ordinal)} {name_of(ordinal)}.{DOMAIN}" for ordinal in range(PODS_MAX)]
+    # What the headless service gives, ready or not, and the short name that each pod has for itself.
+    hosts = [f"{address_of(ordinal)} {name_of(ordinal)}.{DOMAIN} {name_of(ordinal)}" for ordinal in range(PODS_MAX)]
     (node / "hosts").write_text("\n".join(["127.0.0.1 localhost", *hosts]) + "\n")
     secrets = {"cluster-password": "password-of-the-pods", "allow-token": TOKEN}
     (node / "secrets/sterna").mkdir(parents=True)
@@ -196,8 +196,8 @@ class Pods(unittest.TestCase):
     values = ()
     scheme, port = "ws", 8800
     trusted = ()
-    # For `sterna cluster`, as docs/deploy/kubernetes.md has them.
-    status_options = ""
+    # For `sterna cluster status`, as docs/deploy/kubernetes.md has them.
+    status_options = " --member sterna-0:8801"
 
     @classmethod
     def setUpClass(cls):
@@ -275,7 +275,8 @@ class Pods(unittest.TestCase):
         page = (ROOT / "docs/deploy/kubernetes.md").read_text()
         [script] = re.findall(r"exec sterna-0 -- bash -c \\\n +'(.*)'", page)
         self.assertIn(self.status_options, page)
-        is_settled = lambda: re.search(r"settled +yes", self.pods[0].execute(script + self.status_options))
+        script = script.replace(Pods.status_options, self.status_options)
+        is_settled = lambda: re.search(r"settled +yes", self.pods[0].execute(script))
         eventually(is_settled, "nothing is being replaced")
 
     def test_one_drains_in_time_and_comes_back_empty_while_the_others_serve(self):
@@ -307,6 +308,7 @@ class EncryptedPods(Pods):
     values = ("tls.secretName=certificates", "memberTls.secretName=certificates")
     scheme, port = "wss", 8443
     status_options = (
+        " --member sterna-0.sterna-members.sterna.svc:8801"
         " --tls-certificate /run/secrets/sterna-member-tls/tls.crt --tls-key /run/secrets/sterna-member-tls/tls.key"
         " --tls-authority /run/secrets/sterna-member-tls/ca.crt"
     )

@@ -1,7 +1,7 @@
 //! Opening a connection: name, TCP, TLS, upgrade to WebSocket; all within one time.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ use super::stream::Stream;
 use super::{Link, OpenError};
 use crate::Server;
 
+/// How long one address may take to answer: the first packet is repeated after 1 s and 3 s. A load balancer that still
+/// offers a dead member may choose a living one the next time.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(4);
 const PROTOCOL: &str = "sterna.v1";
 const SWITCHING_PROTOCOLS: u16 = 101;
 
@@ -37,17 +40,17 @@ pub(crate) struct Opening<'a> {
 /// It cannot be opened, or not in time.
 pub(crate) fn open(opening: &Opening<'_>) -> Result<Link, OpenError> {
     let Opening { server, .. } = opening;
-    let socket = dial(server, opening.until)?;
+    let socket = dial((&*server.host, server.port).to_socket_addrs()?, opening.until)?;
     let tls = opening.tls.clone().filter(|_| server.encrypted);
     let tls = tls.map(|config| client_connection(config, &server.host)).transpose()?;
     let mut stream = Stream::new(socket, tls)?;
     upgrade(&mut stream, opening).map(|(received, deflate)| Link::new(stream, received, deflate))
 }
 
-fn dial(server: &Server, until: Instant) -> Result<TcpStream, OpenError> {
+fn dial(addresses: impl Iterator<Item = SocketAddr>, until: Instant) -> Result<TcpStream, OpenError> {
     let mut last = OpenError::NoAddress;
-    for address in (&*server.host, server.port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, left(until)?) {
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, left(until)?.min(ADDRESS_TIMEOUT)) {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error.into(),
         }
@@ -130,4 +133,30 @@ fn receive(stream: &mut Stream, received: &mut Vec<u8>, until: Instant) -> Resul
 fn left(until: Instant) -> Result<Duration, OpenError> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(OpenError::TimedOut) } else { Ok(left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    #[test]
+    fn an_address_that_does_not_answer_leaves_time_for_the_next_one() {
+        // A full queue: the system drops what else would connect, as the network does with packets to a dead machine.
+        let silent = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        silent.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        silent.listen(0).unwrap();
+        let silent_address = silent.local_addr().unwrap().as_socket().unwrap();
+        let _in_the_queue = TcpStream::connect(silent_address).unwrap();
+
+        let living = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addresses = [silent_address, living.local_addr().unwrap()];
+        let within = |seconds| Instant::now() + Duration::from_secs(seconds);
+        let socket = dial(addresses.into_iter(), within(60)).unwrap();
+        assert_eq!(socket.peer_addr().unwrap(), addresses[1]);
+        assert!(dial([silent_address].into_iter(), within(1)).is_err(), "it was silent");
+    }
 }
