@@ -1,5 +1,6 @@
 """The native protocol as Python's `websockets` speaks it, plain and with TLS."""
 
+import asyncio
 import base64
 import json
 import os
@@ -7,6 +8,7 @@ import ssl
 import unittest
 import uuid
 
+from websockets.asyncio import client as asynchronous
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
@@ -130,14 +132,25 @@ class NativeProtocol(unittest.TestCase):
 
     def test_both_versions_of_tls_carry_large_messages(self):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            subject = new_subject()
-            with Client(f"wss://{TLS_ADDRESS}/", ssl=tls(version)) as client:
-                client.ask({"op": "subscribe", "subjects": [subject]})
-                for number in range(20):
-                    content = f"{number} " * 15_000
-                    client.send(op="publish", id=number, subject=subject, content=content)
-                    frames = {frame["op"]: frame for frame in (client.frame(), client.frame())}
-                    self.assertEqual(frames["message"]["content"], content)
+            asyncio.run(self.carry_large_messages(tls(version)))
+
+    # Not with the client of threads: two of them use one TLS object at once, which in Python 3.11 loses a request now and
+    # then, whoever the server is.
+    async def carry_large_messages(self, context):
+        subject = new_subject()
+        async with asynchronous.connect(f"wss://{TLS_ADDRESS}/", ssl=context) as socket:
+
+            async def frame():
+                return json.loads(await asyncio.wait_for(socket.recv(), 20))
+
+            for request in ({"op": "connect", "token": TOKEN}, {"op": "subscribe", "subjects": [subject]}):
+                await socket.send(json.dumps(request))
+                await frame()
+            for number in range(20):
+                content = f"{number} " * 15_000
+                await socket.send(json.dumps({"op": "publish", "id": number, "subject": subject, "content": content}))
+                frames = {frame["op"]: frame for frame in [await frame(), await frame()]}
+                self.assertEqual(frames["message"]["content"], content)
 
 
 if __name__ == "__main__":
