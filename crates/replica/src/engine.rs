@@ -5,6 +5,7 @@ use raft::eraftpb::{
     ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2, Entry, EntryType, Message, Snapshot,
 };
 use raft::{Config, INVALID_ID, ProgressState, RawNode, SnapshotStatus, StateRole};
+use sterna_model::Random;
 
 use crate::codec::{decode_change, decode_membership, encode_change, encode_membership};
 use crate::frame::RaftMessage;
@@ -17,7 +18,6 @@ use crate::sabotage::Sabotage;
 use crate::settings::Settings;
 use crate::storage::Log;
 use crate::translate;
-use sterna_model::Random;
 
 /// Ticks, at most, from the loss of the leader's link to an election.
 const MISSED_LEADER_TICKS: u64 = 4;

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
+use sterna_model::Random;
 
 use crate::codec::{decode, encode};
 use crate::engine::{Engine, Impossible, Place, Progress};
@@ -20,7 +21,6 @@ use crate::settings::{Settings, SettingsError};
 use crate::status::{Phase, Role, Status};
 use crate::transfer::Outgoing;
 use crate::translate;
-use sterna_model::Random;
 
 /// A member's part in a lineage.
 pub(crate) struct Seat {

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sterna_broker::core::{Channel, PeerEvent};
+use sterna_model::Random;
 use sterna_replica::Slot;
 
 use crate::member::MemberId;
-use sterna_model::Random;
 
 /// One link. Numbers are not used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

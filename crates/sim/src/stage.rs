@@ -1,5 +1,7 @@
 //! What all actors share: time, sockets, links, sizes, and who watches or interferes.
 
+use sterna_model::Random;
+
 use crate::agenda::{Agenda, Alarm, Happening};
 use crate::client::ClientId;
 use crate::links::Links;
@@ -9,7 +11,6 @@ use crate::report::Tally;
 use crate::sabotage::Saboteur;
 use crate::scenario::Scenario;
 use crate::version::Versions;
-use sterna_model::Random;
 
 /// Unix time at which every run begins, milliseconds.
 const BEGIN_MS: u64 = 1_800_000_000_000;

@@ -2,13 +2,13 @@
 //! then by an older one; in the end all are new.
 
 use sterna_broker::core::{LEVEL_MAX, REHEARSAL};
+use sterna_model::Random;
 use sterna_replica::{Level, Phase};
 
 use crate::agenda::Happening;
 use crate::member::MemberId;
 use crate::scenario::Scenario;
 use crate::world::World;
-use sterna_model::Random;
 
 /// Keeps what is drawn here apart from the rest of the run.
 const STREAM: u64 = 0x6c65_7665_6c73_2121;

@@ -17,29 +17,26 @@ const LONGEST: &str = "cluster";
 /// The suites that failed.
 pub(crate) fn run(root: &Path) -> Result {
     let target = target_directory(root)?;
-    let suites = suites(&root.join("tests"))?;
+    let suites = suites(&root.join("tests"), &target.join("release/sterna"))?;
     let count = suites.len();
-    let job = |name: String| {
-        let folder = root.join("tests").join(&name);
-        let mut command = Command::new(folder.join("run"));
-        command.current_dir(folder).env("STERNA_BINARY", target.join("release/sterna"));
-        Job { name, command }
-    };
-    lanes::run(suites.into_iter().map(job).collect(), &target.join("e2e"))?;
+    lanes::run(suites, &target.join("e2e"))?;
     println!("{count} suites");
     Ok(())
 }
 
-/// Names of the suites, the longest first.
-fn suites(folder: &Path) -> Result<Vec<String>> {
+/// The suites of the folder, the longest first.
+fn suites(folder: &Path, binary: &Path) -> Result<Vec<Job>> {
     let mut suites = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.path().join("run").exists() {
-            suites.push(entry.file_name().to_string_lossy().into_owned());
+        let script = entry.path().join("run");
+        if script.exists() {
+            let mut command = Command::new(script);
+            command.current_dir(entry.path()).env("STERNA_BINARY", binary);
+            suites.push(Job { name: entry.file_name().to_string_lossy().into_owned(), command });
         }
     }
-    suites.sort_by_key(|name| (name != LONGEST, name.clone()));
+    lanes::begin_with(LONGEST, &mut suites);
     Ok(suites)
 }
 
@@ -50,8 +47,8 @@ mod tests {
     #[test]
     fn the_longest_suite_begins() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let suites = suites(&root.join("tests")).unwrap();
-        assert_eq!(suites[0], LONGEST);
-        assert!(suites.len() > 1, "{suites:?}");
+        let suites = suites(&root.join("tests"), Path::new("sterna")).unwrap();
+        assert_eq!(suites[0].name, LONGEST);
+        assert!(suites.len() > 1);
     }
 }

@@ -19,6 +19,11 @@ pub(crate) struct Job {
     pub(crate) command: Command,
 }
 
+/// Puts the job that takes longest first, and the others in the order of their names.
+pub(crate) fn begin_with(longest: &str, jobs: &mut [Job]) {
+    jobs.sort_by_key(|job| (job.name != longest, job.name.clone()));
+}
+
 /// Runs all of them, begun in this order. What one says is shown when it has ended; until then it is in `folder`. After a
 /// failure nothing new begins.
 ///

@@ -20,7 +20,7 @@ pub(crate) fn run(root: &Path) -> Result {
     let arguments =
         ["test", "--locked", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"];
     let mut jobs = jobs(&output(&mut cargo(root, &arguments))?)?;
-    jobs.sort_by_key(|job| (job.name != LONGEST, job.name.clone()));
+    lanes::begin_with(LONGEST, &mut jobs);
     lanes::run(jobs, &target_directory(root)?.join("tests"))?;
     run_program(&mut cargo(root, &["test", "--locked", "--workspace", "--doc"]))
 }

@@ -1,7 +1,8 @@
 //! A pause that a busy server asks for, shared by all requests of a kind, so that they keep their order.
 
-use crate::reconnect::busy_pause_ms;
 use sterna_model::Random;
+
+use crate::reconnect::busy_pause_ms;
 
 /// Whether and how long requests wait.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use sterna_client::Settings;
 use sterna_client::machine::Ended;
 
-use crate::scene::{CONNECTED, Scene, error, settings};
+use crate::scene::{CONNECTED, PING, Scene, error, settings};
 
 #[test]
 fn a_session_stands_after_the_connect_request_was_answered() {
@@ -142,10 +142,10 @@ fn a_silent_server_is_pinged_and_then_given_up() {
     scene.advance(59_999);
     assert!(scene.effects().is_empty(), "a WebSocket ping is a sign of life");
     scene.advance(1);
-    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#]);
+    assert_eq!(scene.effects(), [PING]);
     scene.frame(r#"{"op":"pong"}"#);
     scene.advance(60_000);
-    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#]);
+    assert_eq!(scene.effects(), [PING]);
     scene.advance(4_999);
     assert!(scene.events().is_empty());
     scene.advance(1);

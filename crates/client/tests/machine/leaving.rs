@@ -1,11 +1,8 @@
 //! A member that goes away.
 
-use crate::scene::{Scene, published, settings, subscribed};
+use crate::scene::{PING, Scene, published, settings, subscribed};
 
 const GOING_AWAY: &str = r#"{"op":"notice","notice":"going_away","reconnect_after_ms":4000,"servers":[]}"#;
-
-/// A result is missed.
-const PING: &str = r#"{"op":"ping"}"#;
 
 #[test]
 fn the_client_is_served_until_the_time_it_was_told_and_then_goes_elsewhere_at_once() {

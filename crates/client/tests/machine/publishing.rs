@@ -3,7 +3,7 @@
 use sterna_client::{Full, Settings};
 use sterna_model::{Message, Qos};
 
-use crate::scene::{Scene, message, published, refused, settings};
+use crate::scene::{PING, Scene, message, published, refused, settings};
 
 #[test]
 fn a_publish_carries_its_stamp_and_gets_its_result() {
@@ -32,12 +32,12 @@ fn a_missing_result_has_the_server_pinged_soon() {
     scene.advance(999);
     assert!(scene.effects().is_empty());
     scene.advance(1);
-    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#], "3 s after the first one");
+    assert_eq!(scene.effects(), [PING], "3 s after the first one");
     scene.frame(r#"{"op":"pong"}"#);
     scene.advance(2_999);
     assert!(scene.effects().is_empty());
     scene.advance(1);
-    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#], "it is there, but the result is not");
+    assert_eq!(scene.effects(), [PING], "it is there, but the result is not");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn large_contents_have_time_to_arrive() {
     scene.advance(4_999);
     assert!(scene.effects().is_empty(), "16 bytes a millisecond");
     scene.advance(1);
-    assert_eq!(scene.effects(), [r#"{"op":"ping"}"#]);
+    assert_eq!(scene.effects(), [PING]);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use sterna_model::{Message, Recovery, Start, Subject, SubscribeItem};
 pub(crate) const CONNECTED: &str = r#"{"op":"connected","session":"00ab","version":1,"server":"sterna/0",
     "delivery":"guaranteed","message_bytes_max":1000,"keep_alive_ms":30000}"#;
 
+/// The machine asks for a sign of life.
+pub(crate) const PING: &str = r#"{"op":"ping"}"#;
+
 /// A machine and its time.
 pub(crate) struct Scene {
     pub(crate) machine: Machine,

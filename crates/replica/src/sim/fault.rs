@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use sterna_model::Random;
+
 use super::{Blow, Profile};
 use crate::identity::Slot;
-use sterna_model::Random;
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sterna_model::Random;
+
 use crate::identity::Slot;
 use crate::output::Channel;
-use sterna_model::Random;
 
 /// How late the second copy of a frame can be.
 const LATE_US: u64 = 5_000_000;

@@ -1,10 +1,11 @@
 //! Which software is started: in some runs older and newer, mixed, until only the newest is left.
 
+use sterna_model::Random;
+
 use super::Profile;
 use super::world::{Process, Return, World};
 use crate::identity::{Level, Slot};
 use crate::status::Phase;
-use sterna_model::Random;
 
 /// What the newest software of a mixed run knows.
 const NEWEST: Level = Level(3);

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 
+use sterna_model::Random;
+
 use super::Profile;
 use super::agenda::{Agenda, Event};
 use super::fault::{self, Fault, Ground};
@@ -16,7 +18,6 @@ use crate::replica::Replica;
 use crate::sabotage::Sabotage;
 use crate::settings::Settings;
 use crate::status::Role;
-use sterna_model::Random;
 
 /// What a run is made of, besides its seed.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,9 @@
 //! What kind of client it is: what it likes to do, and how fast it reads.
 
+use sterna_model::Random;
+
 use crate::op::Operation;
 use crate::scenario::Scenario;
-use sterna_model::Random;
 
 #[derive(Debug)]
 pub(crate) struct Habits {

@@ -2,10 +2,10 @@
 //! and closes it when it is told to stop.
 
 use sterna_broker::core::Outputs;
+use sterna_model::Random;
 
 use super::{Running, now};
 use crate::stage::Stage;
-use sterna_model::Random;
 
 /// Time for a member that leaves to hand over what depends on it, microseconds.
 pub(crate) const HAND_OVER_US: u64 = 10_000_000;
