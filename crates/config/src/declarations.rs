@@ -342,8 +342,11 @@ configuration! {
 /// Parameters that are known and mean nothing here, with the reason.
 pub(crate) const IGNORED: &[(&str, &str)] = &[
     ("LicenseKey", "Sterna is free software and asks for no licence."),
-    ("KeyStore", "Java keystores are not read; use TlsCertificate and TlsKey (PEM files)."),
-    ("KeyStorePassword", "Java keystores are not read; use TlsCertificate and TlsKey (PEM files)."),
+    (
+        "KeyStore",
+        "Java keystores are not read; `openssl pkcs12 -in KEYSTORE -nodes` makes PEM of one, for TlsCertificate and TlsKey.",
+    ),
+    ("KeyStorePassword", "Java keystores are not read: see KeyStore."),
     ("CipherListEnabled", "TLS uses its own list of safe ciphers."),
     ("CipherListExcluded", "TLS uses its own list of safe ciphers."),
     ("Native.Ssl", "TLS is always native."),

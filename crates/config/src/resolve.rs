@@ -238,7 +238,8 @@ impl Relations<'_> {
             }
             TlsValues { certificate: None, key: None } => {
                 if let Some((user, _)) = users.iter().find(|(_, wants_tls)| *wants_tls) {
-                    let advice = format!("{user} needs a certificate: give TlsCertificate and TlsKey");
+                    let advice =
+                        format!("{user} needs a certificate: give TlsCertificate and TlsKey, PEM files");
                     self.refuse(&[user, "TlsCertificate", "TlsKey"], advice);
                 }
             }

@@ -30,7 +30,7 @@ fn with_files(text: &str) -> Sources {
 fn tls_needs_both_certificate_and_key() {
     refused(
         "ListenEncrypted = *:8443",
-        "ListenEncrypted needs a certificate: give TlsCertificate and TlsKey",
+        "ListenEncrypted needs a certificate: give TlsCertificate and TlsKey, PEM files",
     );
     refused("ListenEncrypted = *:8443\nTlsKey = k", "give both TlsCertificate and TlsKey");
     refused("MonitorPrometheus.Encryption = true", "MonitorPrometheus.Encryption needs a certificate");
