@@ -33,6 +33,8 @@ FILES
 cmp sterna.conf "$root/etc/sterna/sterna.conf"
 awk '/systemd-sysusers/ { user = 1 } /chgrp sterna .*sterna.conf/ { group = user } END { exit !group }' "$folder/control/postinst" ||
     fail "the server could not read its configuration"
+grep -q '^ *rm -rf /var/lib/sterna /var/log/sterna$' "$folder/control/postrm" ||
+    fail "a purge leaves what the server has written"
 
 # The unit: no unknown words; as few rights as its comments say; the user that it names.
 unit=$root/usr/lib/systemd/system/sterna.service
