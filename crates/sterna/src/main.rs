@@ -22,6 +22,7 @@ use clap::Parser;
 use command_line::{Command, CommandLine};
 
 fn main() -> ExitCode {
+    allocator::refuse_huge_pages();
     let CommandLine { command, parameters } = CommandLine::parse();
     match command {
         None => serve::run(&parameters),

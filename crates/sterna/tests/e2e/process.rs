@@ -2,11 +2,18 @@
 
 use std::process::Command;
 
+use crate::support::Member;
+
+/// What Linux says of a process under this name.
+fn status(id: u32, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.expect("Linux says it").trim().to_owned()
+}
+
 /// Resident memory, bytes.
 pub(crate) fn resident_bytes(id: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says it");
-    let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    let kilobytes: usize = status(id, "VmRSS").trim_end_matches(" kB").parse().expect("a number");
     kilobytes * 1024
 }
 
@@ -24,4 +31,10 @@ pub(crate) fn allow_files(count: u32) {
     let id = std::process::id().to_string();
     let status = Command::new("prlimit").args(["--pid", &id, &format!("--nofile={count}:")]).status();
     assert!(status.expect("there is a program prlimit").success());
+}
+
+#[test]
+fn a_member_has_no_huge_pages_whatever_the_machine_is_set_to() {
+    let member = Member::start(&[]);
+    assert_eq!(status(member.id(), "THP_enabled"), "0");
 }
